@@ -1,0 +1,1 @@
+"""The base every connector is built on. Knows neither Django nor any CRM."""

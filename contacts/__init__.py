@@ -1,0 +1,1 @@
+"""The hub's own list of people. Knows nothing of CRMs."""

@@ -1,0 +1,100 @@
+"""The hub's people: a contact and the e-mails and phones that belong to it."""
+
+
+from django.contrib.postgres.indexes import GinIndex, OpClass
+from django.contrib.postgres.search import SearchVector, SearchVectorField
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Lower
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from contacts.identifiers import uuid7
+
+
+class ContactQuerySet(models.QuerySet["Contact"]):
+    def alive(self) -> "ContactQuerySet":
+        return self.filter(deleted_at=None)
+
+
+class Contact(models.Model):
+    """One person. `email` and `phone` repeat the primary points, so that lists and queues need no join.
+
+    `provenance` says per field who set it and when: {"first_name": {"by": "import:people.csv", "at": "…Z"}}.
+    `version` grows with every change of a value; `deleted_at` makes the row a tombstone.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    first_name = models.CharField(_("first name"), max_length=255, blank=True, default="")
+    last_name = models.CharField(_("last name"), max_length=255, blank=True, default="")
+    middle_name = models.CharField(_("middle name"), max_length=255, blank=True, default="")
+    email = models.CharField(_("e-mail"), max_length=254, null=True, blank=True)
+    phone = models.CharField(_("phone"), max_length=32, null=True, blank=True)
+    company = models.CharField(_("company"), max_length=255, blank=True, default="")
+    job_title = models.CharField(_("job title"), max_length=255, blank=True, default="")
+    birth_date = models.DateField(_("birth date"), null=True, blank=True)
+    domain_id = models.CharField(_("domain id"), max_length=64, null=True, blank=True)
+    page_id = models.CharField(_("page id"), max_length=64, null=True, blank=True)
+    attributes = models.JSONField(_("attributes"), default=dict, blank=True)
+    provenance = models.JSONField(_("provenance"), default=dict, blank=True, editable=False)
+    version = models.PositiveIntegerField(default=1, editable=False)
+    created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
+    updated_at = models.DateTimeField(_("updated"), default=timezone.now, editable=False)
+    deleted_at = models.DateTimeField(_("deleted"), null=True, blank=True, editable=False)
+    search = models.GeneratedField(
+        expression=SearchVector(
+            "first_name", "last_name", "middle_name", "email", "phone", "company", "job_title", config="simple"
+        ),
+        output_field=SearchVectorField(),
+        db_persist=True,
+    )
+
+    objects = ContactQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("contact")
+        verbose_name_plural = _("contacts")
+        ordering = ["-updated_at", "-id"]
+        indexes = [
+            models.Index(F("updated_at").desc(), F("id").desc(), name="contact_recent"),
+            models.Index("email", name="contact_email", condition=Q(email__isnull=False)),
+            models.Index("phone", name="contact_phone", condition=Q(phone__isnull=False)),
+            models.Index("domain_id", name="contact_domain", condition=Q(domain_id__isnull=False)),
+            models.Index(OpClass(Lower("last_name"), "text_pattern_ops"), name="contact_last_name_prefix"),
+            GinIndex("search", name="contact_search"),
+        ]
+
+    def __str__(self) -> str:
+        return " ".join(filter(None, [self.last_name, self.first_name, self.middle_name])) or self.email or str(self.id)
+
+
+class ContactPoint(models.Model):
+    """One e-mail or phone of a contact: normalised for comparing, and as it was given."""
+
+    class Kind(models.TextChoices):
+        EMAIL = "email", _("E-mail")
+        PHONE = "phone", _("Phone")
+
+    id = models.BigAutoField(primary_key=True)
+    contact = models.ForeignKey(Contact, on_delete=models.CASCADE, related_name="points")
+    kind = models.CharField(max_length=5, choices=Kind.choices)
+    value = models.CharField(_("value"), max_length=254)
+    raw = models.CharField(_("as given"), max_length=254, blank=True, default="")
+    label = models.CharField(_("label"), max_length=64, blank=True, default="")
+    is_primary = models.BooleanField(_("primary"), default=False)
+    position = models.PositiveSmallIntegerField(default=0)
+
+    class Meta:
+        verbose_name = _("e-mail or phone")
+        verbose_name_plural = _("e-mails and phones")
+        ordering = ["kind", "position", "id"]
+        constraints = [
+            models.UniqueConstraint(fields=["contact", "kind", "value"], name="point_once_per_contact"),
+            models.UniqueConstraint(
+                fields=["contact", "kind"], condition=Q(is_primary=True), name="one_primary_point_per_kind"
+            ),
+        ]
+        indexes = [models.Index(fields=["kind", "value"], name="point_value")]
+
+    def __str__(self) -> str:
+        return self.value

@@ -1,0 +1,1 @@
+"""Settings, URLs, authentication and errors: assembles the other apps, and nothing imports it."""
