@@ -1,0 +1,120 @@
+"""The connector: five verbs over one configured account of a remote system, and what it is given to do them."""
+
+from __future__ import annotations
+
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from connectors.core.clock import Clock, SystemClock
+from connectors.core.limits import Limiter, MemoryLimiter
+from connectors.core.types import (
+    CONTACTS,
+    Capabilities,
+    Change,
+    ConnectorSpec,
+    DefaultRule,
+    FieldSpec,
+    Health,
+    MatchKey,
+    Outcome,
+    Page,
+    Prepared,
+    ReadQuery,
+    RemoteRecord,
+    Secret,
+)
+
+if TYPE_CHECKING:
+    import requests.adapters
+
+    from connectors.core.metrics import Recorder
+
+
+@dataclass
+class Context:
+    """Everything a connector may use of the world: settings, secrets, clock, limits, transport, log."""
+
+    config: Mapping[str, Any]
+    secrets: Mapping[str, Secret] = field(default_factory=dict)
+    key: str = ""
+    clock: Clock = field(default_factory=SystemClock)
+    limiter: Limiter = field(default_factory=MemoryLimiter)
+    timeout: float = 30.0
+    allow_private_hosts: Sequence[str] = ()
+    max_tries: int = 4
+    adapter: requests.adapters.BaseAdapter | None = None
+    recorder: Recorder | None = None
+    log: logging.Logger = field(default_factory=lambda: logging.getLogger("connectors"))
+
+    def secret(self, name: str) -> str:
+        """The secret's text, "" when it is not set."""
+        held = self.secrets.get(name)
+        return held.reveal() if held else ""
+
+
+class Connector(ABC):
+    """One configured account of a remote system. Made anew for every run; not shared between processes.
+
+    `write` never raises for one record: it yields exactly one Outcome per Change, in any order, and raises ApiError
+    only for what concerns the whole run (AUTH, CONFIG, RATE_LIMITED that outlasts the run).
+    """
+
+    spec: ClassVar[ConnectorSpec]
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self.config = context.config
+
+    @classmethod
+    def default_rules(cls, config: Mapping[str, Any]) -> Sequence[DefaultRule]:
+        """The field rules a new connection starts with."""
+        return ()
+
+    @classmethod
+    def facts(cls, config: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What crm-config shows of this connection besides the common keys. No secrets."""
+        return {}
+
+    @abstractmethod
+    def check(self) -> Health:
+        """The cheapest authenticated read; creates nothing. Raises ApiError (AUTH, CONFIG, TRANSIENT …)."""
+
+    @abstractmethod
+    def describe(self, entity: str = CONTACTS) -> list[FieldSpec]:
+        """The entity's fields as this account has them now, custom ones included."""
+
+    def prepare(self, entity: str, wanted: Sequence[str]) -> Prepared:
+        """Makes the account ready for writing the fields `wanted`: reads the catalogue, creates our own fields."""
+        return Prepared(fields={f.key: f for f in self.describe(entity)})
+
+    def read(self, query: ReadQuery) -> Iterator[Page]:
+        """Pages of records: all, changed ones, or by id. The last page says so."""
+        raise NotSupported(self, "read")
+
+    def find(self, entity: str, keys: Sequence[MatchKey]) -> dict[MatchKey, list[RemoteRecord]]:
+        """For every key the records that carry it; a key without any is given an empty list."""
+        raise NotSupported(self, "find")
+
+    def write(self, entity: str, changes: Iterable[Change]) -> Iterator[Outcome]:
+        """Sends changes in the largest fitting batches, several in flight, pulling `changes` as it goes."""
+        raise NotSupported(self, "write")
+
+    def close(self) -> None:
+        """Releases sockets. The connector cannot be used afterwards."""
+
+    def capabilities(self, entity: str = CONTACTS) -> Capabilities:
+        return self.spec.entities[entity]
+
+    def account_key(self) -> str:
+        """What tells this remote account from others, so that two connections to it share its rate limits."""
+        return self.context.key or self.spec.slug
+
+
+class NotSupported(TypeError):
+    """The engine asked for a verb that the connector's capabilities do not declare."""
+
+    def __init__(self, connector: Connector, verb: str) -> None:
+        super().__init__(f"{connector.spec.label} cannot {verb}: its capabilities say so")

@@ -1,0 +1,54 @@
+"""Several requests in flight over a lazy stream of work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from typing import TypeVar
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+def fan_out(work: Callable[[T], R], items: Iterable[T], in_flight: int) -> Iterator[R]:
+    """Yields `work(item)` as answers arrive, never more than `in_flight` at once, pulling items only when there is room.
+
+    After the first exception (of `work` or of `items`) no further item is pulled; answers already under way are still
+    yielded, because what was sent must be accounted for; then the exception is raised.
+    """
+    stream = iter(items)
+    pending: set[Future[R]] = set()
+    failure: BaseException | None = None
+    exhausted = False
+    with ThreadPoolExecutor(max_workers=in_flight, thread_name_prefix="fan-out") as pool:
+        while True:
+            while not exhausted and failure is None and len(pending) < in_flight:
+                try:
+                    pending.add(pool.submit(work, next(stream)))
+                except StopIteration:
+                    exhausted = True
+                except Exception as e:  # noqa: BLE001 - raised below, once what is in flight has come back
+                    failure = e
+            if not pending:
+                break
+            done, pending = wait(pending, return_when=FIRST_COMPLETED)
+            for future in done:
+                error = future.exception()
+                if error is None:
+                    yield future.result()
+                else:
+                    failure = failure or error
+    if failure is not None:
+        raise failure
+
+
+def batched(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Lists of `size` items, the last one shorter."""
+    batch: list[T] = []
+    for item in items:
+        batch.append(item)
+        if len(batch) == size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
