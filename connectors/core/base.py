@@ -102,7 +102,7 @@ class Connector(ABC):
         """Sends changes in the largest fitting batches, several in flight, pulling `changes` as it goes."""
         raise NotSupported(self, "write")
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 - a connector without sockets has nothing to release
         """Releases sockets. The connector cannot be used afterwards."""
 
     def capabilities(self, entity: str = CONTACTS) -> Capabilities:

@@ -11,7 +11,7 @@ R = TypeVar("R")
 
 
 def fan_out(work: Callable[[T], R], items: Iterable[T], in_flight: int) -> Iterator[R]:
-    """Yields `work(item)` as answers arrive, never more than `in_flight` at once, pulling items only when there is room.
+    """Yields `work(item)` as answers arrive, at most `in_flight` at once, pulling items only when there is room.
 
     After the first exception (of `work` or of `items`) no further item is pulled; answers already under way are still
     yielded, because what was sent must be accounted for; then the exception is raised.

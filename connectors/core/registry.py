@@ -47,8 +47,7 @@ def get(slug: str) -> type[Connector]:
 def folder(slug: str) -> Path:
     """The connector's folder: its documents, fixtures and icon lie there."""
     module = importlib.import_module(get(slug).__module__)
-    assert module.__file__
-    return Path(module.__file__).parent
+    return Path(str(module.__file__)).parent
 
 
 def sandbox_class(slug: str) -> type | None:
