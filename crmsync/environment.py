@@ -1,27 +1,97 @@
-"""Reads settings from the environment and .env, secrets also from files."""
+"""Reads settings from the environment and .env, secrets also from files.
+
+Three rules hold for every variable: an empty string means "not set", NAME_FILE names a file that holds the value, and a
+value is taken literally, so that a generated password may start with a dollar sign.
+"""
 
 import os
 from pathlib import Path
 from typing import Any
 
 import environ
+from django.core.exceptions import ImproperlyConfigured
 
 BASE_DIR = Path(__file__).resolve().parent.parent
+YES = {"1", "true", "yes", "on", "y", "t"}
+NO = {"0", "false", "no", "off", "n", "f"}
 
 
-class Environment(environ.FileAwareEnv):  # type: ignore[misc]
-    """django-environ, plus secrets and the database."""
+class Environment(environ.Env):  # type: ignore[misc]
+    """django-environ with literal values, secrets in files and refusals in plain sentences."""
+
+    def get_value(
+        self, var: str, cast: Any = None, default: Any = environ.Env.NOTSET, parse_default: bool = False
+    ) -> Any:
+        """The value of `var`, converted by `cast`.
+
+        Raises ImproperlyConfigured when it is missing without a default, or cannot be converted.
+        """
+        text = self.text(var)
+        if text == "":
+            if default is self.NOTSET:
+                raise ImproperlyConfigured(f"{var} is not set.")
+            return default
+        try:
+            return convert(text, cast)
+        except ValueError as error:
+            raise ImproperlyConfigured(f"{var} must be {error}.") from error
+
+    def text(self, name: str) -> str:
+        """The raw text of a variable or of the file that NAME_FILE names; empty when there is neither."""
+        file_name = os.environ.get(f"{name}_FILE", "")
+        if not file_name:
+            return os.environ.get(name, "").strip()
+        try:
+            return Path(file_name).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise ImproperlyConfigured(f"{name}_FILE names {file_name}, which cannot be read: {error}.") from error
 
     def secret(self, name: str, default: str = "") -> str:
-        return str(self.str(name, default=default))
+        return self.text(name) or default
 
     def secret_list(self, name: str) -> list[str]:
-        return [part.strip() for part in self.secret(name).split(",") if part.strip()]
+        return split(self.text(name))
 
-    def database(self) -> dict[str, Any]:
-        config = dict(self.db_url("DATABASE_URL"))
-        config |= {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
-        return config
+    def url(self, name: str) -> str:
+        """A base address without its closing slash, or an empty string. Raises ImproperlyConfigured without a scheme."""
+        address = self.text(name).rstrip("/")
+        if address and not address.startswith(("http://", "https://")):
+            raise ImproperlyConfigured(f"{name} must begin with http:// or https://, but is “{address}”.")
+        return address
+
+    def database(self, name: str = "DATABASE_URL") -> dict[str, Any]:
+        """Django's database settings: the PostgreSQL that the variable names, else the embedded one."""
+        from crmsync import embedded
+
+        address = self.text(name)
+        if not address:
+            config = embedded.database_settings()
+        elif address.startswith(("postgres://", "postgresql://")):
+            config = dict(environ.Env.db_url_config(address))
+        else:
+            raise ImproperlyConfigured(f"{name} must begin with postgres://: crmsync runs on PostgreSQL only.")
+        return config | {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
+
+
+def convert(text: str, cast: Any) -> Any:
+    """Text → bool, int, float, list of texts or whatever `cast` makes. The ValueError says what was expected."""
+    if cast is bool:
+        if text.lower() not in YES | NO:
+            raise ValueError(f"yes or no, but is “{text}”")
+        return text.lower() in YES
+    if cast in (int, float):
+        try:
+            return cast(text)
+        except ValueError:
+            kind = "a whole number" if cast is int else "a number"
+            raise ValueError(f"{kind}, but is “{text}”") from None
+    if cast is list:
+        return split(text)
+    return text if cast is None else cast(text)
+
+
+def split(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
 
 
 env = Environment()
