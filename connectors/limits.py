@@ -1,0 +1,76 @@
+"""Rate-limit slots in PostgreSQL, so that all processes and hosts together keep a remote account's limit."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+from django.db import DEFAULT_DB_ALIAS, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+_RESERVE = """
+INSERT INTO connectors_rateslot AS slot (key, next_at)
+VALUES (%(key)s, extract(epoch FROM clock_timestamp()) + %(interval)s)
+ON CONFLICT (key) DO UPDATE
+SET next_at = greatest(slot.next_at, extract(epoch FROM clock_timestamp())) + %(interval)s
+RETURNING next_at - extract(epoch FROM clock_timestamp()) - %(burst)s * %(interval)s
+"""
+
+_HOLD = """
+INSERT INTO connectors_rateslot AS slot (key, next_at)
+VALUES (%(key)s, extract(epoch FROM clock_timestamp()) + %(seconds)s)
+ON CONFLICT (key) DO UPDATE SET next_at = greatest(slot.next_at, excluded.next_at)
+"""
+
+
+class PostgresLimiter:
+    """Slots counted by the database's clock. One statement a claim, on a connection of its own.
+
+    Its connection is in autocommit, because a claim inside a caller's transaction would keep the row locked and stop
+    every other worker; and commits without waiting for the disk, because losing the last moments costs nothing.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._connection: BaseDatabaseWrapper | None = None
+        self._pid = 0
+
+    def reserve(self, key: str, interval: float, burst: int = 1) -> float:
+        row = self._run(_RESERVE, {"key": key, "interval": interval, "burst": burst}, returns=True)
+        return float(row[0])
+
+    def hold(self, key: str, seconds: float) -> None:
+        self._run(_HOLD, {"key": key, "seconds": seconds}, returns=False)
+
+    def close(self) -> None:
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+
+    def _run(self, sql: str, params: dict[str, Any], *, returns: bool) -> Sequence[Any]:
+        with self._lock:
+            connection = self._open()
+            try:
+                with connection.cursor() as cursor:
+                    cursor.execute(sql, params)
+                    return cursor.fetchone() if returns else ()
+            except Exception:
+                # A broken connection is not worth keeping; the next claim opens a fresh one.
+                connection.close()
+                self._connection = None
+                raise
+
+    def _open(self) -> BaseDatabaseWrapper:
+        if self._connection is None or self._pid != os.getpid():
+            connection = connections.create_connection(DEFAULT_DB_ALIAS)
+            connection.inc_thread_sharing()
+            with connection.cursor() as cursor:
+                cursor.execute("SET synchronous_commit = off")
+            self._connection, self._pid = connection, os.getpid()
+        return self._connection
+
+
+limiter = PostgresLimiter()
