@@ -16,7 +16,7 @@ YES = {"1", "true", "yes", "on", "y", "t"}
 NO = {"0", "false", "no", "off", "n", "f"}
 
 
-class Environment(environ.Env):  # type: ignore[misc]
+class Environment(environ.Env):
     """django-environ with literal values, secrets in files and refusals in plain sentences."""
 
     def get_value(
@@ -53,7 +53,7 @@ class Environment(environ.Env):  # type: ignore[misc]
         return split(self.text(name))
 
     def url(self, name: str) -> str:
-        """A base address without its closing slash, or an empty string. Raises ImproperlyConfigured without a scheme."""
+        """A base address without its closing slash, or "". Raises ImproperlyConfigured without a scheme."""
         address = self.text(name).rstrip("/")
         if address and not address.startswith(("http://", "https://")):
             raise ImproperlyConfigured(f"{name} must begin with http:// or https://, but is “{address}”.")

@@ -1,18 +1,28 @@
 """Environment variables → typed Django settings. Every secret may also be given as NAME_FILE."""
 
-from pathlib import Path
+from urllib.parse import urlsplit
 
+from csp.constants import NONE, SELF, UNSAFE_INLINE
 from django.utils.translation import gettext_lazy as _
 
-from crmsync.environment import env
+from crmsync import __version__, local_secrets, logs
+from crmsync.environment import BASE_DIR, env
 
-BASE_DIR = Path(__file__).resolve().parent.parent
+INSECURE_SECRET_KEY = "insecure-development-key-change-me"  # noqa: S105 - named so that the system checks find it
+
+ENVIRONMENT = env  # how other apps read the variables that belong to them
+VERSION = __version__
 
 DEBUG = env.bool("DEBUG", default=False)
-SECRET_KEY = env.secret("SECRET_KEY", default="insecure-development-key-change-me")
-CREDENTIAL_KEYS: list[str] = env.secret_list("CREDENTIAL_KEYS")
+_local = local_secrets.load()
+SECRET_KEY = env.secret("SECRET_KEY") or _local.get("SECRET_KEY") or INSECURE_SECRET_KEY
+CREDENTIAL_KEYS: list[str] = env.secret_list("CREDENTIAL_KEYS") or [
+    key for key in [_local.get("CREDENTIAL_KEYS", "")] if key
+]
+SITE_URL = env.url("SITE_URL")
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
-SITE_URL = env.str("SITE_URL", default="")
+if SITE_URL and urlsplit(SITE_URL).hostname not in ALLOWED_HOSTS:
+    ALLOWED_HOSTS = [*ALLOWED_HOSTS, str(urlsplit(SITE_URL).hostname)]
 
 INSTALLED_APPS = [
     "unfold",
@@ -29,6 +39,7 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "django_q",
+    "csp",
     "crmsync",
     "contacts",
     "connectors",
@@ -36,8 +47,11 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "crmsync.middleware.RequestId",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "crmsync.middleware.ContentSecurityPolicy",
+    "crmsync.middleware.RequestGuard",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -69,28 +83,155 @@ TEMPLATES = [
 
 DATABASES = {"default": env.database()}
 
+# Shared by all processes: the login brake counts in it.
+CACHES = {
+    "default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "crmsync_cache"},
+    "process": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
+}
+
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", _("English")), ("ru", _("Russian"))]
+LOCALE_PATHS = [BASE_DIR / "locale"]
 TIME_ZONE = env.str("TIME_ZONE", default="UTC")
 USE_I18N = True
 USE_TZ = True
 
 STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if DEBUG
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    },
+}
 
+# --- People and programs that log in
 LOGIN_REDIRECT_URL = "/admin/"
 LOGIN_URL = "/admin/login/"
+AUTHENTICATION_BACKENDS = ["crmsync.authentication.EmailOrUsernameBackend"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
+]
+JWT_SECRET = env.secret("JWT_SECRET")
+SUPABASE_JWT_SECRET = env.secret("SUPABASE_JWT_SECRET")
+SUPABASE_DEFAULT_ROLE = env.str("SUPABASE_DEFAULT_ROLE", default="operator")
+DEBUG_SECRET = env.secret("DEBUG_SECRET")
 
+# --- HTTPS and headers
+HTTPS = SITE_URL.startswith("https://")
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+SECURE_SSL_REDIRECT = HTTPS
+SECURE_REDIRECT_EXEMPT = [r"^health/?$"]  # containers ask over plain HTTP on loopback
+SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+CSRF_TRUSTED_ORIGINS = [SITE_URL] if SITE_URL else []
+CSRF_FAILURE_VIEW = "crmsync.errors.csrf_failure"
+TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", default=0)
+if TRUSTED_PROXIES:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "script-src": [SELF],
+        "style-src": [SELF, UNSAFE_INLINE],
+        "img-src": [SELF, "data:"],
+        "font-src": [SELF],
+        "object-src": [NONE],
+        "base-uri": [SELF],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+    }
+}
+DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 1024 * 1024
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 10_000  # bulk actions of the admin tick many rows
+
+# --- The hub
 PHONE_REGION = env.str("PHONE_REGION", default="RU")
 SYNC_BATCH_SIZE = env.int("SYNC_BATCH_SIZE", default=100)
 SYNC_DEFAULT_INTERVAL_MINUTES = env.int("SYNC_DEFAULT_INTERVAL_MINUTES", default=5)
 SYNC_MAX_ATTEMPTS = env.int("SYNC_MAX_ATTEMPTS", default=5)
 HTTP_TIMEOUT = env.float("HTTP_TIMEOUT", default=30.0)
+TOKEN_REFRESH_INTERVAL = env.int("TOKEN_REFRESH_INTERVAL", default=3600)
 ALLOW_PRIVATE_HOSTS = env.list("ALLOW_PRIVATE_HOSTS", default=[])
 WORKERS = env.int("WORKERS", default=2)
 
 REST_FRAMEWORK = {
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "crmsync.authentication.BearerAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["crmsync.permissions.RolePermission"],
+    "DEFAULT_RENDERER_CLASSES": [
+        "rest_framework.renderers.JSONRenderer",
+        "rest_framework.renderers.BrowsableAPIRenderer",
+    ],
+    "DEFAULT_PARSER_CLASSES": ["crmsync.parsers.StrictJSONParser"],
+    "DEFAULT_PAGINATION_CLASS": "crmsync.pagination.DefaultCursorPagination",
+    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "DEFAULT_THROTTLE_RATES": {"login_email": "10/min", "login_address": "60/min"},
+    "EXCEPTION_HANDLER": "crmsync.errors.exception_handler",
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+    "NUM_PROXIES": TRUSTED_PROXIES,
 }
 
-Q_CLUSTER = {"name": "crmsync", "orm": "default"}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "crmsync",
+    "DESCRIPTION": "One list of contacts, kept in step across systems.",
+    "VERSION": VERSION,
+    "OAS_VERSION": "3.1.0",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "SCHEMA_PATH_PREFIX": r"/api/v[0-9]",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "crmsync.openapi.add_refusals",
+    ],
+    "ENUM_NAME_OVERRIDES": {},
+}
+
+UNFOLD = {
+    "SITE_TITLE": "crmsync",
+    "SITE_HEADER": "crmsync",
+    "SITE_SYMBOL": "sync_alt",
+    "SHOW_HISTORY": True,
+    "SHOW_VIEW_ON_SITE": False,
+    "LOGIN": {"form": "crmsync.forms.LoginForm", "redirect_after": "/admin/"},
+}
+
+# A task may wait behind a full queue before its own time starts, and `retry` counts that wait too: with a queue as long
+# as there are workers it must exceed twice the timeout, or tasks run twice.
+_TASK_SECONDS = 120
+Q_CLUSTER = {
+    "name": "crmsync",
+    "label": _("Background tasks"),
+    "orm": "default",
+    "broker_class": "crmsync.broker.SkipLockedORM",
+    "cache": "process",
+    "workers": WORKERS,
+    "queue_limit": WORKERS,
+    "bulk": 1,
+    "timeout": _TASK_SECONDS,
+    "retry": 2 * _TASK_SECONDS + 60,
+    "max_attempts": 3,
+    "ack_failures": False,
+    "catch_up": False,
+    "save_limit": 0,  # every result is kept; crmsync.tasks.purge deletes old ones daily
+    "poll": 0.2,
+    "guard_cycle": 0.5,
+    "recycle": 200,
+    "max_rss": 400_000,
+}
+
+LOGGING = logs.configure(
+    env.str("LOG_LEVEL", default="INFO").upper(), as_json=env.str("LOG_FORMAT", default="json") == "json"
+)
+SILENCED_SYSTEM_CHECKS: list[str] = []

@@ -1,8 +1,28 @@
-"""Mounts every app's URLs."""
+"""Mounts every app's URLs; modules below /api/ spell their paths from the version on, such as `v3/contacts`."""
+
+from importlib.util import find_spec
 
 from django.contrib import admin
-from django.urls import path
+from django.urls import include, path, re_path
+from django.views.generic import RedirectView
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+
+from crmsync import errors
+from crmsync.health import HealthView
+
+API_APPS = ["crmsync.api", "syncjobs.api", "connectors.api", "contacts.api"]
 
 urlpatterns = [
+    *(path("api/", include(f"{app}.urls")) for app in API_APPS if find_spec(app) and find_spec(f"{app}.urls")),
+    path("api/schema", SpectacularAPIView.as_view(), name="schema"),
+    path("api/docs", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
+    re_path(r"^api/", errors.not_found),
     path("admin/", admin.site.urls),
+    path("health", HealthView.as_view(), name="health"),
+    path("", RedirectView.as_view(url="/admin/")),
 ]
+
+handler400 = errors.bad_request
+handler403 = errors.permission_denied
+handler404 = errors.not_found
+handler500 = errors.server_error

@@ -37,7 +37,7 @@ def checkout_id() -> str:
 
 
 def data_home() -> Path:
-    """The folder for this checkout's data: CRMSYNC_DATA_DIR, else below /var/lib for root, else `.data` of the checkout.
+    """This checkout's data: CRMSYNC_DATA_DIR, else below /var/lib for root, else `.data` of the checkout.
 
     A checkout that cannot be written to keeps its data below XDG_DATA_HOME.
     """
@@ -92,7 +92,7 @@ def create_system_user() -> pwd.struct_passwd:
 
 
 def socket_directory(server_directory: Path) -> Path:
-    """A private folder whose socket path is short enough: beside the data, else below the runtime or temporary folder."""
+    """A private folder with a short enough path: beside the data, else below the runtime or temporary folder."""
     beside = server_directory / "run"
     if len(os.fsencode(beside / SOCKET_NAME)) <= LONGEST_SOCKET_PATH:
         return beside

@@ -108,9 +108,16 @@ class EmbeddedServer:
 
     def _control(self, action: str, *options: str) -> None:
         account = location.server_account()
-        command = [programs_for(account) / "pg_ctl", action, f"--pgdata={self.cluster}", "--wait", "--silent", *options]
+        command = [
+            str(programs_for(account) / "pg_ctl"),
+            action,
+            f"--pgdata={self.cluster}",
+            "--wait",
+            "--silent",
+            *options,
+        ]
         done = subprocess.run(  # noqa: S603 - our own program
-            command,
+            [program, action, f"--pgdata={self.cluster}", "--wait", "--silent", *options],
             cwd=self.directory,
             env={"PATH": os.environ.get("PATH", ""), "LC_ALL": "C"},
             stdin=subprocess.DEVNULL,

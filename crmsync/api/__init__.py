@@ -1,0 +1,1 @@
+"""REST: logging in, and one's own API tokens."""

@@ -1,0 +1,72 @@
+"""Misconfigurations that can be seen without running anything, as Django system checks with stable ids.
+
+`manage.py check` shows those of the configuration, `manage.py doctor` also those that ask the database.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from cryptography.fernet import Fernet
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.db import DEFAULT_DB_ALIAS, connections
+from django.db.migrations.executor import MigrationExecutor
+
+from crmsync.roles import ROLES
+
+CLOCK_TOLERANCE_SECONDS = 5
+
+
+@register(Tags.security, deploy=True)
+def secrets_are_set(app_configs: Any, **_: Any) -> list[CheckMessage]:
+    found: list[CheckMessage] = []
+    if settings.SECRET_KEY == settings.INSECURE_SECRET_KEY:
+        hint = "Set SECRET_KEY, or let `manage.py setup` make one."
+        found.append(Error("SECRET_KEY is the well-known one of development.", hint=hint, id="crmsync.E001"))
+    if not settings.CREDENTIAL_KEYS:
+        hint = "Set CREDENTIAL_KEYS, or let `manage.py setup` make one."
+        found.append(Error("There is no key to encrypt credentials with.", hint=hint, id="crmsync.E002"))
+    if not settings.SITE_URL.startswith("https://"):
+        hint = "Set SITE_URL to the public address, for instance https://crm.example.com."
+        found.append(Warning("SITE_URL is not an https:// address.", hint=hint, id="crmsync.W003"))
+    return found
+
+
+@register(Tags.security)
+def values_are_valid(app_configs: Any, **_: Any) -> list[CheckMessage]:
+    found: list[CheckMessage] = []
+    for number, key in enumerate(settings.CREDENTIAL_KEYS, start=1):
+        try:
+            Fernet(key)
+        except ValueError:
+            text = f"Key {number} of CREDENTIAL_KEYS is not 32 bytes in URL-safe base64."
+            found.append(Error(text, hint="`manage.py setup` makes valid keys.", id="crmsync.E004"))
+    if settings.SUPABASE_DEFAULT_ROLE not in ROLES:
+        text = f"SUPABASE_DEFAULT_ROLE is “{settings.SUPABASE_DEFAULT_ROLE}”."
+        found.append(Error(text, hint=f"Use one of {', '.join(ROLES)}.", id="crmsync.E005"))
+    return found
+
+
+@register(Tags.database)
+def migrations_are_applied(app_configs: Any, databases: Sequence[str] | None, **_: Any) -> list[CheckMessage]:
+    if not databases or DEFAULT_DB_ALIAS not in databases:
+        return []
+    executor = MigrationExecutor(connections[DEFAULT_DB_ALIAS])
+    plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    if not plan:
+        return []
+    return [Warning(f"{len(plan)} migrations are not applied.", hint="Run `manage.py setup`.", id="crmsync.W006")]
+
+
+@register(Tags.database)
+def clocks_agree(app_configs: Any, databases: Sequence[str] | None, **_: Any) -> list[CheckMessage]:
+    if not databases or DEFAULT_DB_ALIAS not in databases:
+        return []
+    with connections[DEFAULT_DB_ALIAS].cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        difference = abs((cursor.fetchone()[0] - datetime.now(UTC)).total_seconds())
+    if difference <= CLOCK_TOLERANCE_SECONDS:
+        return []
+    text = f"The clocks of this machine and of the database differ by {difference:.0f} seconds."
+    return [Warning(text, hint="Let both follow a time server.", id="crmsync.W007")]

@@ -1,0 +1,76 @@
+"""What happens to every request before a view sees it."""
+
+import uuid
+from collections.abc import Callable
+from urllib.parse import unquote_plus
+
+import structlog
+from csp.constants import UNSAFE_EVAL
+from csp.middleware import CSPMiddleware, PolicyParts
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+
+from crmsync.errors import is_api, refuse
+
+GetResponse = Callable[[HttpRequest], HttpResponseBase]
+
+
+class RequestId:
+    """Gives each request an id, which every log line of the request and the answer carry."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        request.request_id = uuid.uuid4().hex  # type: ignore[attr-defined]
+        with structlog.contextvars.bound_contextvars(request_id=request.request_id):  # type: ignore[attr-defined]
+            response = self.get_response(request)
+        response["X-Request-ID"] = request.request_id  # type: ignore[attr-defined]
+        return response
+
+
+class RequestGuard:
+    """Refuses what would only fail deeper down, and lets addresses of the API end in a slash or not."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        refusal = self.refusal(request)
+        if refusal is not None:
+            return refusal
+        if is_api(request) and len(request.path_info) > 1 and request.path_info.endswith("/"):
+            request.path_info = request.path_info.rstrip("/") or "/"
+            request.path = request.path.rstrip("/") or "/"
+        return self.get_response(request)
+
+    def refusal(self, request: HttpRequest) -> HttpResponse | None:
+        if "\x00" in request.path_info:
+            return self.refuse(request, "The address contains a NUL character.")
+        for parameter in request.META.get("QUERY_STRING", "").split("&"):
+            name, _, value = parameter.partition("=")
+            if "\x00" in unquote_plus(name) or "\x00" in unquote_plus(value):
+                field = unquote_plus(name).replace("\x00", "")
+                return self.refuse(request, f"{field}: NUL characters are not allowed.", field)
+        limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        if is_api(request) and int(request.META.get("CONTENT_LENGTH") or 0) > limit:
+            return refuse(400, f"The body is larger than {limit // 1024**2} MB.", "body_too_large")
+        return None
+
+    def refuse(self, request: HttpRequest, sentence: str, field: str = "") -> HttpResponse:
+        if not is_api(request):
+            return HttpResponse(sentence, status=400, content_type="text/plain; charset=utf-8")
+        extra = {"fields": {field: ["NUL characters are not allowed."]}} if field else {}
+        return refuse(400, sentence, "invalid", **extra)
+
+
+class ContentSecurityPolicy(CSPMiddleware):
+    """The strict policy everywhere; the admin's scripts evaluate expressions and need one exception."""
+
+    def get_policy_parts(
+        self, request: HttpRequest, response: HttpResponseBase, report_only: bool = False
+    ) -> PolicyParts:
+        parts = super().get_policy_parts(request, response, report_only)
+        if not is_api(request):
+            parts.update = {**(parts.update or {}), "script-src": [UNSAFE_EVAL]}
+        return parts

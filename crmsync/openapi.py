@@ -1,0 +1,54 @@
+"""Teaches the API schema our authentication and our form of errors."""
+
+from typing import Any
+
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.openapi import AutoSchema
+
+ERROR = {
+    "type": "object",
+    "description": "Every refusal has this form.",
+    "required": ["error", "code"],
+    "properties": {
+        "error": {"type": "string", "description": "A sentence for people."},
+        "code": {"type": "string", "description": "A word for programs."},
+        "fields": {
+            "type": "object",
+            "description": "What is wrong with which field of the input.",
+            "additionalProperties": {"type": "array", "items": {"type": "string"}},
+        },
+    },
+}
+COMMON_REFUSALS = {
+    "400": "The input is not valid.",
+    "401": "Nobody, or somebody unknown, is calling.",
+    "403": "The caller's role does not allow this.",
+    "404": "There is no such thing.",
+    "415": "The body is not JSON.",
+    "429": "Too many requests: the header Retry-After says when to try again.",
+}
+
+
+class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    target_class = "crmsync.authentication.BearerAuthentication"
+    name = "bearer"
+
+    def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, str]:
+        return {
+            "type": "http",
+            "scheme": "bearer",
+            "description": "An access token from /api/v1/auth/login, an API token, or a Supabase session.",
+        }
+
+
+def add_refusals(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:
+    """Postprocessing hook: documents the refusals that every operation shares."""
+    result.setdefault("components", {}).setdefault("schemas", {})["Error"] = ERROR
+    content = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
+    for operations in result.get("paths", {}).values():
+        for method, operation in operations.items():
+            if method not in {"get", "post", "put", "patch", "delete"}:
+                continue
+            for code, description in COMMON_REFUSALS.items():
+                operation["responses"].setdefault(code, {"description": description, "content": content})
+    return result

@@ -1,0 +1,28 @@
+"""Lists by cursor: {"next", "previous", "results"}, stable while rows are added."""
+
+from typing import Any
+
+from django.core.exceptions import ValidationError as DjangoValidationError
+from django.db import DataError
+from django.db.models import QuerySet
+from rest_framework.exceptions import ValidationError
+from rest_framework.pagination import CursorPagination
+from rest_framework.request import Request
+
+
+class DefaultCursorPagination(CursorPagination):
+    """`?limit=` rows a page (50, at most 200). The order is the view's `cursor_ordering`, else the model's own."""
+
+    page_size = 50
+    page_size_query_param = "limit"
+    max_page_size = 200
+
+    def get_ordering(self, request: Request, queryset: QuerySet, view: Any) -> tuple[str, ...]:
+        chosen = getattr(view, "cursor_ordering", None) or queryset.model._meta.ordering or ("-pk",)
+        return (chosen,) if isinstance(chosen, str) else tuple(chosen)
+
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any] | None:
+        try:
+            return super().paginate_queryset(queryset, request, view)
+        except (ValueError, OverflowError, DataError, DjangoValidationError):
+            raise ValidationError({"cursor": ["This cursor was not made for this list."]}) from None

@@ -1,0 +1,28 @@
+"""Brakes on guessing passwords."""
+
+import hashlib
+
+from rest_framework.request import Request
+from rest_framework.throttling import SimpleRateThrottle
+from rest_framework.views import APIView
+
+
+class LoginByEmail(SimpleRateThrottle):
+    """Counts the attempts of one address on one e-mail."""
+
+    scope = "login_email"
+
+    def get_cache_key(self, request: Request, view: APIView) -> str:
+        data = request.data if isinstance(request.data, dict) else {}
+        email = str(data.get("email", "")).strip().lower()
+        mark = hashlib.sha256(f"{self.get_ident(request)} {email}".encode()).hexdigest()
+        return self.cache_format % {"scope": self.scope, "ident": mark}
+
+
+class LoginByAddress(SimpleRateThrottle):
+    """Counts all attempts of one address."""
+
+    scope = "login_address"
+
+    def get_cache_key(self, request: Request, view: APIView) -> str:
+        return self.cache_format % {"scope": self.scope, "ident": self.get_ident(request)}
