@@ -95,7 +95,7 @@ class Connector(ABC):
         raise NotSupported(self, "read")
 
     def find(self, entity: str, keys: Sequence[MatchKey]) -> dict[MatchKey, list[RemoteRecord]]:
-        """For every key the records that carry it; a key without any is given an empty list."""
+        """For every key the records that carry it, checked on the answer; a key without any is given an empty list."""
         raise NotSupported(self, "find")
 
     def write(self, entity: str, changes: Iterable[Change]) -> Iterator[Outcome]:

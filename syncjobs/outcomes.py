@@ -1,0 +1,247 @@
+"""Stores what happened to a batch of links: a fixed number of statements, one transaction."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.db import connection as database
+from django.utils import timezone
+
+from connectors.core.errors import ApiError, ErrorKind
+from connectors.core.types import Outcome, Result
+from connectors.models import Connection
+from syncjobs import states
+from syncjobs.models import Run, RunItem
+from syncjobs.plan import Decision, PlanItem
+
+BACKOFF_BASE_SECONDS = 300
+BACKOFF_LONGEST_SECONDS = 6 * 3600
+
+_SUCCEED = f"""
+UPDATE syncjobs_contactsync s SET
+    sync_status = CASE WHEN s.due_at IS NULL THEN '{states.SUCCEED.target.sync}' ELSE '{states.QUEUED.sync}' END,
+    processing_status = CASE WHEN s.due_at IS NULL THEN '{states.SUCCEED.target.processing}'
+                             ELSE '{states.QUEUED.processing}' END,
+    processing_error = o.warning, error_kind = '', run_id = NULL, priority = 0,
+    retry_count = 0, next_retry_at = NULL, synced_at = now(), remote_hash = o.hash, pushed_version = o.version,
+    external_id = CASE WHEN o.external_id = '' THEN s.external_id ELSE o.external_id END,
+    external_ref = CASE WHEN o.external_ref = '' THEN s.external_ref ELSE o.external_ref END,
+    external_version = CASE WHEN o.external_version = '' THEN s.external_version ELSE o.external_version END
+FROM unnest(%(ids)s::bigint[], %(external_ids)s::text[], %(refs)s::text[], %(versions)s::text[], %(hashes)s::bytea[],
+            %(pushed)s::int[], %(warnings)s::text[])
+     AS o(id, external_id, external_ref, external_version, hash, version, warning)
+WHERE s.id = o.id AND s.run_id = %(run)s
+"""
+
+_FAIL = f"""
+UPDATE syncjobs_contactsync s SET {states.set_sql(states.FAIL.target)},
+    processing_error = o.message, error_kind = o.kind, run_id = NULL, last_retry_at = now(),
+    retry_count = s.retry_count + o.counts, next_retry_at = n.at, due_at = coalesce(s.due_at, n.at),
+    remote_hash = CASE WHEN o.kind = 'unknown' THEN NULL ELSE s.remote_hash END
+FROM unnest(%(ids)s::bigint[], %(messages)s::text[], %(kinds)s::text[], %(counts)s::int[], %(retryable)s::bool[],
+            %(after)s::float8[]) AS o(id, message, kind, counts, retryable, after)
+JOIN syncjobs_contactsync was ON was.id = o.id
+CROSS JOIN LATERAL (
+    SELECT CASE WHEN o.retryable AND was.retry_count + o.counts < %(most)s THEN now() + make_interval(secs => greatest(
+        o.after, 1, random() * least(%(longest)s, %(base)s * power(2, least(was.retry_count, 20))))) END AS at) AS n
+WHERE s.id = o.id AND s.run_id = %(run)s
+"""
+
+_SKIP = f"""
+UPDATE syncjobs_contactsync s SET {states.set_sql(states.SKIP_IN_FLIGHT.target)}, due_at = NULL, next_retry_at = NULL,
+    processing_error = o.message, error_kind = '', run_id = NULL
+FROM unnest(%(ids)s::bigint[], %(messages)s::text[]) AS o(id, message)
+WHERE s.id = o.id AND s.run_id = %(run)s
+"""
+
+_OWNED = """
+SELECT o.id FROM unnest(%(ids)s::bigint[], %(external_ids)s::text[]) AS o(id, external_id)
+JOIN syncjobs_contactsync other ON other.connection_id = %(connection)s AND other.external_id = o.external_id
+WHERE o.external_id <> '' AND other.id <> o.id
+"""
+
+_SNAPSHOT = """
+INSERT INTO syncjobs_syncsnapshot (link_id, values)
+SELECT o.id, o.values::jsonb FROM unnest(%(ids)s::bigint[], %(values)s::text[]) AS o(id, values)
+ON CONFLICT (link_id) DO UPDATE SET values = excluded.values
+"""
+
+_COUNT = """
+UPDATE syncjobs_run SET created = created + %(created)s, updated = updated + %(updated)s,
+    unchanged = unchanged + %(unchanged)s, skipped = skipped + %(skipped)s, failed = failed + %(failed)s,
+    conflicts = conflicts + %(conflicts)s, heartbeat_at = now()
+WHERE id = %(run)s RETURNING cancel_requested
+"""
+
+
+@dataclass(slots=True)
+class Settled:
+    """A plan item with its outcome: what the remote system said, or what the plan alone decided."""
+
+    item: PlanItem
+    result: str
+    outcome: Outcome | None = None
+    error: ApiError | None = None
+
+    @classmethod
+    def planned(cls, item: PlanItem) -> Settled:
+        """An item about which nothing is sent."""
+        linked = Outcome(item.link.id, Result.UPDATED, external_id=item.external_id)
+        return cls(item, _PLANNED[item.decision], linked if item.decision is Decision.LINK else None, item.error)
+
+    @classmethod
+    def answered(cls, item: PlanItem, outcome: Outcome) -> Settled:
+        return cls(item, _ANSWERED[outcome.result], outcome, outcome.error)
+
+
+_PLANNED = {
+    Decision.UNCHANGED: "unchanged",
+    Decision.LINK: "updated",
+    Decision.SKIP: "skipped",
+    Decision.CONFLICT: "conflicts",
+    Decision.FAIL: "failed",
+}
+_ANSWERED = {
+    Result.CREATED: "created",
+    Result.UPDATED: "updated",
+    Result.UNCHANGED: "unchanged",
+    Result.DELETED: "updated",
+    Result.FAILED: "failed",
+    Result.UNKNOWN: "failed",
+}
+_GOOD = frozenset({"created", "updated", "unchanged"})
+
+
+def store(run: Run, connection: Connection, settled: Sequence[Settled]) -> bool:
+    """Stores outcomes, snapshots, the run's items and counters together. True when the run was asked to stop."""
+    try:
+        return _store(run, connection, settled)
+    except IntegrityError:
+        # Another worker took one of the remote ids between our look and our update: look once more.
+        return _store(run, connection, settled)
+
+
+@transaction.atomic
+def _store(run: Run, connection: Connection, settled: Sequence[Settled]) -> bool:
+    good = [s for s in settled if s.result in _GOOD]
+    bad = [s for s in settled if s.result in ("failed", "conflicts")]
+    skipped = [s for s in settled if s.result == "skipped"]
+    with database.cursor() as cursor:
+        good, taken = _without_owned(cursor, connection, good)
+        bad = bad + taken
+        if good:
+            cursor.execute(_SUCCEED, {"run": run.pk, **_success_columns(good)})
+            _store_snapshots(cursor, good)
+        if bad:
+            cursor.execute(_FAIL, {"run": run.pk, **_failure_columns(bad)})
+        if skipped:
+            ids, messages = [s.item.link.id for s in skipped], [s.item.reason for s in skipped]
+            cursor.execute(_SKIP, {"run": run.pk, "ids": ids, "messages": messages})
+        store_items(run, [*good, *bad, *skipped])
+        return count(cursor, run, [*good, *bad, *skipped])
+
+
+def _without_owned(cursor: Any, connection: Connection, good: list[Settled]) -> tuple[list[Settled], list[Settled]]:
+    """Parts off those whose remote record belongs to another link, the later of two within this batch too."""
+    fresh = [s for s in good if s.outcome is not None and s.outcome.external_id not in ("", s.item.link.external_id)]
+    if not fresh:
+        return good, []
+    external_ids = [s.outcome.external_id for s in fresh if s.outcome is not None]
+    cursor.execute(
+        _OWNED,
+        {"ids": [s.item.link.id for s in fresh], "external_ids": external_ids, "connection": connection.pk},
+    )
+    refused = {row[0] for row in cursor.fetchall()}
+    seen: set[str] = set()
+    for one, external_id in zip(fresh, external_ids, strict=True):
+        if external_id in seen:
+            refused.add(one.item.link.id)
+        seen.add(external_id)
+    message = f"The record in {connection.spec.label} is already linked to another contact of the hub: merge the two."
+    taken = [
+        Settled(s.item, "failed", error=ApiError(ErrorKind.DATA, message)) for s in good if s.item.link.id in refused
+    ]
+    return [s for s in good if s.item.link.id not in refused], taken
+
+
+def _success_columns(good: Sequence[Settled]) -> dict[str, Any]:
+    answers = [s.outcome or Outcome(s.item.link.id, Result.UNCHANGED, external_id=s.item.external_id) for s in good]
+    return {
+        "ids": [s.item.link.id for s in good],
+        "external_ids": [a.external_id for a in answers],
+        "refs": [a.external_ref for a in answers],
+        "versions": [a.version for a in answers],
+        "hashes": [s.item.digest for s in good],
+        "pushed": [s.item.link.contact.version for s in good],
+        "warnings": [a.warning for a in answers],
+    }
+
+
+def _failure_columns(bad: Sequence[Settled]) -> dict[str, Any]:
+    errors = [s.error or ApiError(ErrorKind.BUG, "The reason was not told.") for s in bad]
+    return {
+        "ids": [s.item.link.id for s in bad],
+        "messages": [e.message for e in errors],
+        "kinds": [e.kind.value for e in errors],
+        "counts": [int(e.recovery.counts_attempt) for e in errors],
+        "retryable": [e.recovery.retryable for e in errors],
+        "after": [e.retry_after or 0.0 for e in errors],
+        "most": settings.SYNC_MAX_ATTEMPTS,
+        "base": BACKOFF_BASE_SECONDS,
+        "longest": BACKOFF_LONGEST_SECONDS,
+    }
+
+
+def _store_snapshots(cursor: Any, good: Sequence[Settled]) -> None:
+    agreed = [s for s in good if s.item.snapshot]
+    if agreed:
+        ids = [s.item.link.id for s in agreed]
+        values = [orjson.dumps(s.item.snapshot).decode() for s in agreed]
+        cursor.execute(_SNAPSHOT, {"ids": ids, "values": values})
+
+
+def store_items(run: Run, settled: Sequence[Settled]) -> None:
+    """Writes what happened to each record, by COPY; unchanged ones are only counted."""
+    told = [s for s in settled if s.result != "unchanged"]
+    if not told:
+        return
+    now = timezone.now()
+    columns = "run_id, contact_id, external_id, action, message, fields, at"
+    with (
+        database.cursor() as cursor,
+        cursor.copy(f"COPY {RunItem._meta.db_table} ({columns}) FROM STDIN") as copy,
+    ):
+        for s in told:
+            external_id = (s.outcome.external_id if s.outcome else "") or s.item.external_id
+            fields = orjson.dumps(list(s.item.fields)).decode()
+            row = (run.pk, s.item.link.contact.id, external_id, _action(s), _sentence(s), fields, now)
+            copy.write_row(row)
+
+
+def _action(s: Settled) -> str:
+    if s.result == "failed":
+        return RunItem.Action.FAIL.value
+    if s.result in ("created", "updated") and s.item.decision is not Decision.LINK:
+        return (RunItem.Action.CREATE if s.result == "created" else RunItem.Action.UPDATE).value
+    return s.item.decision.value
+
+
+def _sentence(s: Settled) -> str:
+    if s.error is not None:
+        return s.error.message
+    return (s.outcome.warning if s.outcome else "") or s.item.reason
+
+
+def count(cursor: Any, run: Run, settled: Sequence[Settled]) -> bool:
+    """Adds to the run's counters. True when the run was asked to stop."""
+    counts = Counter(s.result for s in settled)
+    names = ("created", "updated", "unchanged", "skipped", "failed", "conflicts")
+    cursor.execute(_COUNT, {"run": run.pk, **{name: counts[name] for name in names}})
+    row = cursor.fetchone()
+    return bool(row and row[0])

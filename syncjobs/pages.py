@@ -1,0 +1,88 @@
+"""Plans a page of due links with a constant number of statements and look-ups."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.db import connection as database
+
+from connectors.core.base import Connector
+from connectors.core.types import CONTACTS, MatchKey, MultiValue, RemoteRecord
+from connectors.models import Connection
+from syncjobs import queue
+from syncjobs.models import ContactSync
+from syncjobs.plan import Decision, Known, PlanItem, Planner
+from syncjobs.queue import DueLink
+from syncjobs.rules import PushRules
+
+# Pages smaller than this would spend their time on statements, larger ones would hold too much at once.
+SMALLEST_PAGE = 1000
+
+
+class PagePlanner:
+    """Knows a connection's rules and what its account can take. Raises ApiError when the account refuses us."""
+
+    def __init__(self, connection: Connection, connector: Connector, *, dry_run: bool = False) -> None:
+        self.connection, self.connector = connection, connector
+        rules = list(connection.rules.filter(entity=CONTACTS))
+        wanted = [rule.theirs for rule in rules if rule.direction != "pull"]
+        if dry_run:
+            fields, warnings = {f.key: f for f in connector.describe(CONTACTS)}, ()
+            writable: Mapping[str, Any] | None = None
+        else:
+            prepared = connector.prepare(CONTACTS, wanted)
+            fields, warnings = dict(prepared.fields), prepared.warnings
+            writable = fields
+        self.rules = PushRules(rules, writable)
+        left_out = [f"{connection.spec.label} has no field {name} that can be written." for name in self.rules.left_out]
+        self.warnings = tuple(warnings) or tuple(left_out)
+        self.planner = Planner(connection.spec, self.rules)
+        self.page_size = max(connection.claim_size, SMALLEST_PAGE)
+
+    def plan(self, links: Sequence[DueLink]) -> list[PlanItem]:
+        """A decision for every link, in their order."""
+        if self.rules.needs_points:
+            _load_points(links)
+        items = [self.planner.first_look(link) for link in links]
+        writes = [item for item in items if item.mapped is not None]
+        if not writes:
+            return items
+        candidates = self._find(writes)
+        known = Known(
+            twins=queue.twins(self.connection, [item.link for item in writes]),
+            snapshots=queue.snapshots([i.link.id for i in writes if i.decision is Decision.UPDATE]),
+            candidates=candidates,
+            owners=self._owners(candidates),
+        )
+        settled = [self.planner.settle(item, known) if item.mapped is not None else item for item in items]
+        return self.planner.without_doubles(settled)
+
+    def _find(self, writes: Sequence[PlanItem]) -> dict[MatchKey, list[RemoteRecord]]:
+        keys = self.planner.keys_to_find(writes)
+        return self.connector.find(CONTACTS, keys) if keys else {}
+
+    def _owners(self, candidates: Mapping[MatchKey, Sequence[RemoteRecord]]) -> dict[str, int]:
+        ids = {record.id for records in candidates.values() for record in records}
+        if not ids:
+            return {}
+        owned = ContactSync.objects.filter(connection=self.connection, external_id__in=ids)
+        return dict(owned.values_list("external_id", "id"))
+
+
+def _load_points(links: Sequence[DueLink]) -> None:
+    """Gives every link's contact all its e-mails and phones: one statement."""
+    by_id = {link.contact.id: link.contact for link in links}
+    emails: dict[Any, list[MultiValue]] = {}
+    phones: dict[Any, list[MultiValue]] = {}
+    with database.cursor() as cursor:
+        cursor.execute(
+            "SELECT contact_id, kind, value, label, is_primary FROM contacts_contactpoint "
+            "WHERE contact_id = ANY(%s) ORDER BY is_primary DESC, position, id",
+            [list(by_id)],
+        )
+        for contact_id, kind, value, label, primary in cursor.fetchall():
+            into = emails if kind == "email" else phones
+            into.setdefault(contact_id, []).append(MultiValue(value, label, primary))
+    for contact_id, contact in by_id.items():
+        contact.emails, contact.phones = emails.get(contact_id, ()), phones.get(contact_id, ())

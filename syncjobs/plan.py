@@ -1,0 +1,199 @@
+"""Decides what a run does with each due link. Pure: no database, no network, no clock.
+
+A dry run stops here; applying sends the very same decisions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from connectors.core.errors import ApiError, ErrorKind
+from connectors.core.types import CONTACTS, Capabilities, Change, ConnectorSpec, MatchKey, Op, RemoteRecord
+from syncjobs.queue import DueLink
+from syncjobs.rules import Mapped, PushRules, difference, jsonable
+
+NO_EMAIL = "Contact does not have email address"
+
+
+class Decision(StrEnum):
+    CREATE = "create"
+    UPDATE = "update"
+    LINK = "link"
+    UNCHANGED = "unchanged"
+    SKIP = "skip"
+    CONFLICT = "conflict"
+    FAIL = "fail"
+
+
+@dataclass(slots=True)
+class PlanItem:
+    """What is to happen to one link, and why. `change` is what would be sent; None where nothing is."""
+
+    link: DueLink
+    decision: Decision
+    reason: str = ""
+    change: Change | None = None
+    mapped: Mapped | None = None
+    digest: bytes = b""
+    fields: Sequence[str] = ()
+    error: ApiError | None = None
+    external_id: str = ""
+    snapshot: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the plan of a page needs to know besides the links themselves; each part was one query or one call."""
+
+    twins: Mapping[int, UUID]
+    snapshots: Mapping[int, Mapping[str, Any]]
+    candidates: Mapping[MatchKey, Sequence[RemoteRecord]]
+    owners: Mapping[str, int]
+
+
+class Planner:
+    """Plans links of one connection by its rules."""
+
+    def __init__(self, spec: ConnectorSpec, rules: PushRules) -> None:
+        self.spec = spec
+        self.rules = rules
+        self.capabilities: Capabilities = spec.entities[CONTACTS]
+
+    def first_look(self, link: DueLink) -> PlanItem:
+        """What the link and its contact alone tell: refused, unchanged, or a write whose details are still open."""
+        if link.contact.deleted:
+            return PlanItem(link, Decision.SKIP, "The contact was deleted from the hub.")
+        missing = next((name for name in self.spec.needs if not link.contact.get(name)), None)
+        if missing is not None:
+            reason = NO_EMAIL if missing == "email" else f"Contact does not have {missing}"
+            return _failure(link, reason)
+        mapped = self.rules.apply(link.contact)
+        digest = mapped.digest()
+        if link.remote_hash == digest:
+            return PlanItem(link, Decision.UNCHANGED, digest=digest)
+        decision = Decision.UPDATE if link.external_id else Decision.CREATE
+        return PlanItem(link, decision, mapped=mapped, digest=digest)
+
+    def keys_to_find(self, items: Sequence[PlanItem]) -> list[MatchKey]:
+        """The keys to look up before creating, where a repeated create would do harm."""
+        if self.capabilities.upsert_key or not self.capabilities.find_keys:
+            return []
+        keys = (self.match_key(i.link) for i in items if i.decision is Decision.CREATE)
+        return list(dict.fromkeys(k for k in keys if k is not None))
+
+    def match_key(self, link: DueLink) -> MatchKey | None:
+        """The first key of the connector's match order that the contact has."""
+        for name in self.spec.match_order:
+            value = str(link.contact.id) if name == "id" else link.contact.get(name) if name in _MATCHABLE else None
+            if value and (name in self.capabilities.find_keys or name == self.capabilities.upsert_key):
+                return MatchKey(name, value)
+        return None
+
+    def settle(self, item: PlanItem, known: Known) -> PlanItem:
+        """The final decision about an item that wants a write."""
+        if item.decision is Decision.UPDATE:
+            return self._update(item, item.link.external_id, item.link.external_version, known.snapshots)
+        if item.decision is not Decision.CREATE:
+            return item
+        if item.link.id in known.twins and "email" in (self.capabilities.upsert_key, *self.spec.match_order[:1]):
+            return _failure(
+                item.link,
+                f"Another contact with the same e-mail is already linked to {self.spec.label}: merge the two, "
+                "or give one of them another e-mail.",
+            )
+        key = self.match_key(item.link)
+        if self.capabilities.upsert_key:
+            return self._create(item, Op.UPSERT, key)
+        found = list(known.candidates.get(key, ())) if key is not None else []
+        if not found:
+            return self._create(item, Op.CREATE, key)
+        if len(found) > 1:
+            return _conflict(
+                item.link, f"{len(found)} records in {self.spec.label} match by {key.name}: pick one." if key else ""
+            )
+        record = found[0]
+        if known.owners.get(record.id, item.link.id) != item.link.id:
+            return _failure(item.link, self._taken_sentence())
+        return self._link(item, record)
+
+    def without_doubles(self, items: Sequence[PlanItem]) -> list[PlanItem]:
+        """Of several links of one page that found the same record, only the first may take it."""
+        taken: set[str] = set()
+        kept = []
+        for item in items:
+            if item.decision is Decision.LINK and item.external_id in taken:
+                item = _failure(item.link, self._taken_sentence())
+            elif item.decision is Decision.LINK:
+                taken.add(item.external_id)
+            kept.append(item)
+        return kept
+
+    def _taken_sentence(self) -> str:
+        return f"The matching record in {self.spec.label} is already linked to another contact of the hub."
+
+    def _create(self, item: PlanItem, op: Op, key: MatchKey | None) -> PlanItem:
+        mapped = _mapped(item)
+        values = mapped.everything
+        item.change = Change(
+            ref=item.link.id, op=op, values=values, key=key, idempotency_key=str(item.link.id), all_values=values
+        )
+        item.fields, item.snapshot = sorted(values), mapped.kept
+        return item
+
+    def _update(
+        self, item: PlanItem, external_id: str, version: str, snapshots: Mapping[int, Mapping[str, Any]]
+    ) -> PlanItem:
+        mapped = _mapped(item)
+        before = snapshots.get(item.link.id, {})
+        if item.link.remote_hash is None and item.decision is Decision.UPDATE:
+            before = dict.fromkeys(before, _UNCERTAIN)
+        values = difference(before, mapped.kept)
+        if not values:
+            # Agreed before under other rules, or the hash was lost: nothing differs.
+            item.decision, item.external_id = Decision.UNCHANGED, external_id
+            return item
+        item.change = Change(
+            ref=item.link.id,
+            op=Op.UPDATE,
+            values=values,
+            external_id=external_id,
+            version=version,
+            key=self.match_key(item.link),
+            idempotency_key=str(item.link.id),
+            all_values=mapped.everything,
+        )
+        item.fields, item.snapshot, item.external_id = sorted(values), mapped.kept, external_id
+        return item
+
+    def _link(self, item: PlanItem, record: RemoteRecord) -> PlanItem:
+        """An existing record is taken over: only what differs from it is sent."""
+        mapped = _mapped(item)
+        theirs = {k: jsonable(v) for k, v in record.values.items() if k in mapped.kept}
+        item.decision, item.reason = Decision.LINK, "An existing record was found and linked."
+        item.external_id, item.snapshot = record.id, mapped.kept
+        if difference(theirs, mapped.kept):
+            return self._update(item, record.id, record.version, {item.link.id: theirs})
+        return item
+
+
+# Differs from every value: a lost answer leaves open what their record holds, so all of it is sent again.
+_UNCERTAIN = object()
+_MATCHABLE = frozenset({"email", "phone"})
+
+
+def _mapped(item: PlanItem) -> Mapped:
+    if item.mapped is None:
+        raise TypeError("only items that want a write are settled")
+    return item.mapped
+
+
+def _failure(link: DueLink, sentence: str) -> PlanItem:
+    return PlanItem(link, Decision.FAIL, sentence, error=ApiError(ErrorKind.DATA, sentence))
+
+
+def _conflict(link: DueLink, sentence: str) -> PlanItem:
+    return PlanItem(link, Decision.CONFLICT, sentence, error=ApiError(ErrorKind.DATA, sentence))

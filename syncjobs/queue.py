@@ -1,0 +1,129 @@
+"""The queue: links become due, are claimed by a run, and go back when the run could not finish them.
+
+Every function is one statement, however many links it touches; statuses come from the transition table in states.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.db import connection as database
+
+from connectors.models import Connection
+from syncjobs import states
+from syncjobs.models import Run, SyncSnapshot
+from syncjobs.sourcefields import CONTACT_COLUMNS, SourceContact
+
+HIGH = 10
+NORMAL = 0
+
+_CLAIM = f"""
+WITH due AS (
+    SELECT id FROM syncjobs_contactsync
+    WHERE connection_id = %(connection)s AND due_at <= now() AND {states.in_sql(states.CLAIM.sources)}
+    ORDER BY priority DESC, due_at LIMIT %(limit)s
+    FOR UPDATE SKIP LOCKED
+), claimed AS (
+    UPDATE syncjobs_contactsync s SET {states.set_sql(states.CLAIM.target)}, run_id = %(run)s, due_at = NULL
+    FROM due WHERE s.id = due.id
+    RETURNING s.id, s.contact_id, s.external_id, s.external_version, s.remote_hash
+)
+SELECT claimed.id, external_id, external_version, remote_hash,
+       {", ".join(f"c.{name}" for name in CONTACT_COLUMNS)}
+FROM claimed JOIN contacts_contact c ON c.id = claimed.contact_id ORDER BY claimed.id
+"""
+
+_PREVIEW = f"""
+SELECT s.id, external_id, external_version, remote_hash,
+       {", ".join(f"c.{name}" for name in CONTACT_COLUMNS)}
+FROM syncjobs_contactsync s JOIN contacts_contact c ON c.id = s.contact_id
+WHERE s.connection_id = %(connection)s AND due_at <= now() AND {states.in_sql(states.CLAIM.sources)}
+  AND s.id > %(after)s
+ORDER BY s.id LIMIT %(limit)s
+"""
+
+_RELEASE = f"""
+UPDATE syncjobs_contactsync SET {states.set_sql(states.RELEASE.target)}, run_id = NULL,
+    due_at = now() + make_interval(secs => %(seconds)s), processing_error = %(message)s, error_kind = %(kind)s,
+    remote_hash = CASE WHEN %(kind)s = 'unknown' THEN NULL ELSE remote_hash END
+WHERE run_id = %(run)s AND {states.in_sql(states.RELEASE.sources)}
+"""
+
+
+@dataclass(slots=True)
+class DueLink:
+    """A link that wants work, with its contact. Without `remote_hash`, what their record holds is not known."""
+
+    id: int
+    external_id: str
+    external_version: str
+    remote_hash: bytes | None
+    contact: SourceContact
+
+
+def claim(connection: Connection, run: Run, limit: int) -> list[DueLink]:
+    """Claims up to `limit` due links for the run, the most urgent first; other workers pass over them."""
+    return _links(_CLAIM, {"connection": connection.pk, "run": run.pk, "limit": limit})
+
+
+def preview(connection: Connection, after: int, limit: int) -> list[DueLink]:
+    """Due links in the order of their ids, unclaimed: for dry runs."""
+    return _links(_PREVIEW, {"connection": connection.pk, "after": after, "limit": limit})
+
+
+def release(run: Run, *, seconds: float = 0.0, message: str = "", kind: str = "") -> int:
+    """Gives back what the run still claims; due again in `seconds`. Answers how many links."""
+    with database.cursor() as cursor:
+        cursor.execute(_RELEASE, {"run": run.pk, "seconds": seconds, "message": message, "kind": kind})
+        return cursor.rowcount
+
+
+def due_count(connection: Connection) -> int:
+    """How many links want work now."""
+    with database.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM syncjobs_contactsync WHERE connection_id = %s AND due_at <= now() "
+            f"AND {states.in_sql(states.CLAIM.sources)}",
+            [connection.pk],
+        )
+        return int(cursor.fetchone()[0])
+
+
+def twins(connection: Connection, links: Sequence[DueLink]) -> dict[int, UUID]:
+    """Links whose e-mail another contact has already brought to this connection, and that contact.
+
+    Of two contacts claimed at the same moment the older one goes first: both see each other's claim.
+    """
+    fresh = [link for link in links if not link.external_id and link.contact.email]
+    if not fresh:
+        return {}
+    with database.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT mine.id, min(other.contact_id::text)::uuid
+            FROM unnest(%s::bigint[], %s::uuid[], %s::text[]) AS mine(id, contact_id, email)
+            JOIN contacts_contact c ON c.email = mine.email AND c.id <> mine.contact_id AND c.deleted_at IS NULL
+            JOIN syncjobs_contactsync other ON other.contact_id = c.id AND other.connection_id = %s
+            WHERE other.external_id <> '' OR (other.sync_status = 'Processing' AND other.contact_id < mine.contact_id)
+            GROUP BY mine.id
+            """,
+            [[x.id for x in fresh], [x.contact.id for x in fresh], [x.contact.email for x in fresh], connection.pk],
+        )
+        return dict(cursor.fetchall())
+
+
+def snapshots(link_ids: Sequence[int]) -> dict[int, dict[str, Any]]:
+    """The values last agreed on, by link."""
+    return dict(SyncSnapshot.objects.filter(link_id__in=link_ids).values_list("link_id", "values"))
+
+
+def _links(sql: str, params: dict[str, Any]) -> list[DueLink]:
+    with database.cursor() as cursor:
+        cursor.execute(sql, params)
+        return [
+            DueLink(row[0], row[1], row[2], bytes(row[3]) if row[3] else None, SourceContact(row[4:]))
+            for row in cursor.fetchall()
+        ]

@@ -1,0 +1,106 @@
+"""Applies field rules: the contact's values → their values. Pure, and compiled once a run."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import orjson
+
+from connectors.core.types import Direction, FieldSpec, RuleMode
+from syncjobs.sourcefields import Getter, SourceContact, getter, needs_points
+from syncjobs.transforms import TRANSFORMS
+
+EMPTY = (None, "", [], ())
+
+
+class Rule(Protocol):
+    ours: str
+    theirs: str
+    direction: str
+    mode: str
+    transform: str
+
+
+class RuleInvalid(ValueError):
+    """A rule names a field or transform that does not exist. The message says which."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mapped:
+    """A contact in their fields: `kept` is what must stay in step, `initial` what only a new record is given."""
+
+    kept: Mapping[str, Any]
+    initial: Mapping[str, Any]
+
+    @property
+    def everything(self) -> dict[str, Any]:
+        return {**self.initial, **self.kept}
+
+    def digest(self) -> bytes:
+        """16 bytes that change exactly when a kept value does."""
+        return hashlib.blake2b(
+            orjson.dumps(self.kept, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS), digest_size=16
+        ).digest()
+
+
+class PushRules:
+    """The rules that push from the hub, ready to use. Raises RuleInvalid."""
+
+    def __init__(self, rules: Iterable[Rule], writable: Mapping[str, FieldSpec] | None = None) -> None:
+        chosen = [r for r in rules if r.direction != Direction.PULL]
+        self.left_out = tuple(
+            r.theirs
+            for r in chosen
+            if writable is not None and (r.theirs not in writable or writable[r.theirs].read_only)
+        )
+        used = [r for r in chosen if r.theirs not in self.left_out]
+        self._kept = [_compiled(r) for r in used if r.mode in (RuleMode.OVERWRITE, RuleMode.APPEND)]
+        self._initial = [_compiled(r) for r in used if r.mode in (RuleMode.IF_NEW, RuleMode.IF_EMPTY)]
+        self.needs_points = needs_points([r.ours for r in used])
+
+    def apply(self, contact: SourceContact) -> Mapped:
+        """Their values of a contact; empty ones are left out."""
+        return Mapped(_values(self._kept, contact), _values(self._initial, contact))
+
+
+Compiled = tuple[str, Getter, Callable[[Any], Any] | None]
+
+
+def _compiled(rule: Rule) -> Compiled:
+    try:
+        read = getter(rule.ours)
+    except KeyError:
+        raise RuleInvalid(
+            f"The field rule {rule.ours} → {rule.theirs} names a field that contacts do not have."
+        ) from None
+    if rule.transform and rule.transform not in TRANSFORMS:
+        raise RuleInvalid(f"The field rule {rule.ours} → {rule.theirs} names an unknown transform: {rule.transform}.")
+    return rule.theirs, read, TRANSFORMS[rule.transform] if rule.transform else None
+
+
+def _values(rules: list[Compiled], contact: SourceContact) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for theirs, read, transform in rules:
+        value = read(contact)
+        if transform is not None and value not in EMPTY:
+            value = transform(value)
+        if value not in EMPTY and theirs not in values:
+            values[theirs] = value
+    return values
+
+
+def difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
+    """What to send so that `before` becomes `now`: new values, and None for those that are gone."""
+    changed = {k: v for k, v in now.items() if jsonable(v) != before.get(k)}
+    changed.update({k: None for k in before if k not in now})
+    return changed
+
+
+def jsonable(value: Any) -> Any:
+    """The value as a snapshot gives it back."""
+    if isinstance(value, str | int | float | bool) or value is None:
+        return value
+    return orjson.loads(orjson.dumps(value))

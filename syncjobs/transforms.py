@@ -1,0 +1,14 @@
+"""Named changes of a value on its way through a field rule."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+TRANSFORMS: Mapping[str, Callable[[Any], Any]] = {
+    "text": str,
+    "upper": lambda value: str(value).upper(),
+    "lower": lambda value: str(value).lower(),
+    "digits": lambda value: "".join(c for c in str(value) if c.isdigit()),
+    "year": lambda value: getattr(value, "year", None),
+}
