@@ -13,9 +13,32 @@ import requests
 import requests.adapters
 import urllib3
 
+from connectors.core.base import Connector, Context
+from connectors.core.limits import MemoryLimiter
 from connectors.core.sandbox import ConnectionDropped, Fault, Sandbox, SandboxReply, SandboxRequest
+from connectors.core.types import Secret
 
 CONTROL = "/__sandbox__/"
+
+
+def sandbox_context(connector: type[Connector], sandbox: Sandbox, base_url: str = "", **options: Any) -> Context:
+    """A context that signs in to a sandbox: over its `base_url`, or without one straight through an adapter.
+
+    `options` are Context's; `config` among them adds settings to those the sandbox names.
+    """
+    given = sandbox.config(base_url or "https://sandbox.invalid") | options.pop("config", {})
+    secret = {field.name for field in connector.spec.secrets()}
+    options.setdefault("clock", sandbox.clock)
+    options.setdefault("limiter", MemoryLimiter(options["clock"]))
+    if base_url:
+        options.setdefault("allow_private_hosts", ("127.0.0.1",))
+    else:
+        options.setdefault("adapter", SandboxAdapter(sandbox))
+    return Context(
+        config={name: value for name, value in given.items() if name not in secret},
+        secrets={name: Secret(value) for name, value in given.items() if name in secret},
+        **options,
+    )
 
 
 class SandboxAdapter(requests.adapters.BaseAdapter):
