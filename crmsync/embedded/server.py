@@ -108,14 +108,7 @@ class EmbeddedServer:
 
     def _control(self, action: str, *options: str) -> None:
         account = location.server_account()
-        command = [
-            str(programs_for(account) / "pg_ctl"),
-            action,
-            f"--pgdata={self.cluster}",
-            "--wait",
-            "--silent",
-            *options,
-        ]
+        program = str(programs_for(account) / "pg_ctl")
         done = subprocess.run(  # noqa: S603 - our own program
             [program, action, f"--pgdata={self.cluster}", "--wait", "--silent", *options],
             cwd=self.directory,
