@@ -3,3 +3,4 @@ from django.apps import AppConfig
 
 class ConnectorsConfig(AppConfig):
     name = "connectors"
+    verbose_name = "Connections"

@@ -79,10 +79,15 @@ def enqueue_filtered(connection: Connection, filters: Filters, priority: int = N
 
 def enqueue_query(connection: Connection, contacts_sql: str, params: Sequence[Any], priority: int = NORMAL) -> int:
     """Queues the contacts whose ids another statement selects: an admin's selection of hundreds of thousands."""
-    named = {f"p{i}": value for i, value in enumerate(params)}
-    inner = contacts_sql % tuple(f"%(p{i})s" for i in range(len(params))) if params else contacts_sql
+    inner, named = with_names(contacts_sql, params)
     where = f"AND c.id IN ({inner})" + _needs(connection)
     return _run(_UPSERT.format(join="", where=where), connection, priority, **named)
+
+
+def with_names(sql: str, params: Sequence[Any]) -> tuple[str, dict[str, Any]]:
+    """A statement with %s placeholders as one with named ones, to be put into another statement."""
+    names = [f"p{i}" for i in range(len(params))]
+    return sql.replace("%%", "%%%%") % tuple(f"%({name})s" for name in names), dict(zip(names, params, strict=True))
 
 
 def follow_changes(contact_ids: Iterable[UUID]) -> int:

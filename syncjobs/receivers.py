@@ -1,0 +1,28 @@
+"""Hangs the queue on what happens to contacts, and our filters on the list of contacts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from django.utils.translation import gettext as _
+
+from contacts.hooks import contacts_changed
+from syncjobs import enqueue
+
+
+def connect() -> None:
+    contacts_changed.connect(on_contacts_changed, dispatch_uid="syncjobs")
+
+
+def on_contacts_changed(
+    sender: Any, contact_ids: Sequence[UUID], changed_fields: frozenset[str], created_ids: frozenset[UUID], **rest: Any
+) -> None:
+    """Finished links of changed contacts become due again; those of deleted ones want nothing more."""
+    if "deleted_at" in changed_fields:
+        enqueue.drop(contact_ids, _("The contact was deleted from the hub."))
+        return
+    known = [contact_id for contact_id in contact_ids if contact_id not in created_ids]
+    if known:
+        enqueue.follow_changes(known)

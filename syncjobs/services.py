@@ -1,0 +1,168 @@
+"""What API, admin and commands do with links: queue, retry, look. They hold no logic of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import connection as database
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django_q.tasks import async_task
+
+from connectors.core.errors import RECOVERY, ErrorKind
+from connectors.models import Connection
+from contacts.models import Contact
+from syncjobs import counts, enqueue, estimates, states
+from syncjobs.errors import Refused
+from syncjobs.models import ContactSync, Run
+from syncjobs.outcomes import BACKOFF_BASE_SECONDS, BACKOFF_LONGEST_SECONDS
+from syncjobs.plan import NO_EMAIL
+from syncjobs.queue import HIGH, NORMAL
+
+BULK_MOST = 100
+
+_RETRY = f"""
+UPDATE syncjobs_contactsync s SET {states.set_sql(states.RETRY.target)}, processing_error = '', error_kind = '',
+    retry_count = CASE WHEN %(reset)s THEN 0 ELSE s.retry_count + 1 END,
+    next_retry_at = n.at, due_at = coalesce(n.at, now())
+FROM syncjobs_contactsync was CROSS JOIN LATERAL (
+    SELECT CASE WHEN NOT %(reset)s THEN now() + make_interval(secs =>
+        greatest(1, random() * least(%(longest)s, %(base)s * power(2, least(was.retry_count, 20))))) END AS at) AS n
+WHERE s.id = was.id AND s.connection_id = %(connection)s AND {states.in_sql(states.RETRY.sources, "s.sync_status")}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class BulkQueued:
+    queued: int
+    refused: Sequence[tuple[UUID, str]]
+
+
+def contact_or_refuse(contact_id: UUID) -> Contact:
+    """Raises Refused (404)."""
+    contact = Contact.objects.filter(pk=contact_id, deleted_at=None).first()
+    if contact is None:
+        raise Refused(_("Contact not found"), "contact_not_found", 404)
+    return contact
+
+
+def queue_one(contact_id: UUID, connection: Connection, *, high: bool = False) -> ContactSync:
+    """Queues one contact; an urgent one is started at once. Raises Refused."""
+    contact = contact_or_refuse(contact_id)
+    refuse_disabled(connection)
+    reason = why_not(contact, connection)
+    if reason:
+        raise Refused(reason, "no_email" if reason == NO_EMAIL else "not_sendable")
+    with transaction.atomic():
+        enqueue.enqueue_ids(connection, [contact.pk], HIGH if high else NORMAL)
+        if high:
+            start_push(connection)
+    return ContactSync.objects.get(contact=contact, connection=connection)
+
+
+def queue_many(contact_ids: Sequence[UUID], connection: Connection) -> BulkQueued:
+    """Queues up to BULK_MOST contacts: one statement to look, one to write. Raises Refused."""
+    refuse_disabled(connection)
+    asked = list(dict.fromkeys(contact_ids))
+    needs = [name for name in connection.spec.needs if name in ("email", "phone")]
+    rows = {row[0]: row[1:] for row in Contact.objects.alive().filter(pk__in=asked).values_list("pk", *needs)}
+    refused = []
+    for contact_id in asked:
+        if contact_id not in rows:
+            refused.append((contact_id, _("Contact not found")))
+        elif not all(rows[contact_id]):
+            refused.append((contact_id, _("No email address") if "email" in needs else _("No phone number")))
+    barred = {contact_id for contact_id, _reason in refused}
+    queued = enqueue.enqueue_ids(connection, [i for i in asked if i not in barred])
+    return BulkQueued(queued, refused)
+
+
+def queue_filtered(connection: Connection, filters: enqueue.Filters) -> int:
+    """Queues all contacts that pass: one statement. Raises Refused."""
+    refuse_disabled(connection)
+    return enqueue.enqueue_filtered(connection, filters)
+
+
+def retry_one(contact_id: UUID, connection: Connection, *, reset: bool) -> ContactSync:
+    """A failed link goes back to the queue: at once when its count is reset, else after its backoff. Raises Refused."""
+    contact = contact_or_refuse(contact_id)
+    refuse_disabled(connection)
+    link = ContactSync.objects.filter(contact=contact, connection=connection).first()
+    if link is None or not _retry(connection, reset, "AND s.id = %(link)s", link=link.pk):
+        raise Refused(_("Contact not in error state"), "not_in_error_state")
+    link.refresh_from_db()
+    return link
+
+
+def retry_all(connection: Connection, *, reset: bool) -> int:
+    """Every failed link of a connection goes back to the queue: one statement."""
+    refuse_disabled(connection)
+    return _retry(connection, reset)
+
+
+def retry_query(connection: Connection, contacts_sql: str, params: Sequence[Any]) -> int:
+    """The failed links of the contacts whose ids another statement selects."""
+    inner, named = enqueue.with_names(contacts_sql, params)
+    return _retry(connection, True, f"AND s.contact_id IN ({inner})", **named)
+
+
+def failures(connection: Connection, limit: int) -> tuple[list[ContactSync], int]:
+    """The newest failed links with their contacts, and how many there are in all."""
+    links = (
+        ContactSync.objects.filter(connection=connection, sync_status=states.ERROR.sync)
+        .select_related("contact")
+        .order_by(F("last_retry_at").desc(nulls_last=True), "-id")[:limit]
+    )
+    return list(links), counts.stats(connection).of(states.SyncStatus.ERROR)
+
+
+def can_retry(link: ContactSync) -> bool:
+    """Whether trying again by itself can help: the kind of error allows it and attempts are left."""
+    if link.error_kind and not RECOVERY[ErrorKind(link.error_kind)].retryable:
+        return False
+    return link.retry_count < settings.SYNC_MAX_ATTEMPTS
+
+
+def why_not(contact: Contact, connection: Connection) -> str:
+    """Why this contact cannot be sent to the connection; "" when it can."""
+    missing = next((name for name in connection.spec.needs if not getattr(contact, name)), None)
+    if missing is None:
+        return ""
+    return NO_EMAIL if missing == "email" else _("Contact does not have %(field)s") % {"field": missing}
+
+
+def refuse_disabled(connection: Connection) -> None:
+    if not connection.enabled:
+        raise Refused(_("%(crm)s is disabled.") % {"crm": connection.key}, "crm_disabled")
+
+
+def start_push(connection: Connection, run: Run | None = None) -> None:
+    """Asks a worker to push now; inside a transaction it becomes visible with the commit."""
+    async_task("syncjobs.tasks.push_now", connection.pk, run.pk if run else None, group=f"push {connection.key}")
+
+
+def estimate(link: ContactSync, connection: Connection) -> str | None:
+    """ "Within 5 minutes" for a queued link, None for all others; a link that waits for its retry says until when."""
+    if link.sync_status != states.QUEUED.sync:
+        return None
+    if link.next_retry_at is not None and link.next_retry_at > timezone.now():
+        return _("After %(time)s") % {"time": link.next_retry_at.isoformat(timespec="seconds").replace("+00:00", "Z")}
+    return estimates.in_words(connection, link.priority)
+
+
+def _retry(connection: Connection, reset: bool, where: str = "", **params: Any) -> int:
+    named = {
+        "connection": connection.pk,
+        "reset": reset,
+        "base": BACKOFF_BASE_SECONDS,
+        "longest": BACKOFF_LONGEST_SECONDS,
+    }
+    with database.cursor() as cursor:
+        cursor.execute(f"{_RETRY} {where}", {**named, **params})
+        return cursor.rowcount

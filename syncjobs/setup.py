@@ -1,0 +1,36 @@
+"""The part of `setup` that is ours: connections from the environment, and the schedules. May be repeated."""
+
+from __future__ import annotations
+
+from django.utils import timezone
+from django_q.models import Schedule
+
+from connectors import services as connections
+
+SCHEDULES = (
+    ("Push what is due", "syncjobs.tasks.tick", Schedule.MINUTES, 1),
+    ("Forget old outcomes", "syncjobs.tasks.purge", Schedule.DAILY, None),
+)
+
+
+def run() -> list[str]:
+    """Makes what is missing; answers a line for everything that was made."""
+    lines = [
+        f"Connected {connection.label} from the environment." for connection in connections.connect_from_environment()
+    ]
+    for name, func, kind, minutes in SCHEDULES:
+        # Schedule.objects.update_or_create skips its checks: one bad row would stop every schedule, so only constants.
+        _schedule, created = Schedule.objects.update_or_create(
+            name=name,
+            defaults={"func": func, "schedule_type": kind, "minutes": minutes, "repeats": -1},
+            create_defaults={
+                "func": func,
+                "schedule_type": kind,
+                "minutes": minutes,
+                "repeats": -1,
+                "next_run": timezone.now(),
+            },
+        )
+        if created:
+            lines.append(f"Scheduled: {name}.")
+    return lines

@@ -1,0 +1,58 @@
+"""What django-q2 calls: thin, and given ids only."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.db.models import Exists, OuterRef
+from django.utils import timezone
+
+from connectors import services as connections
+from connectors.models import Connection
+from syncjobs import counts, runs, services
+from syncjobs.models import ContactSync, Run, RunItem, RunKind, RunStatus
+from syncjobs.push import SLICE_SECONDS, push
+
+KEEP_ITEMS_DAYS = 30
+
+
+def tick() -> None:
+    """Every minute: clears up after dead runs, starts the pushes whose time has come, keeps counts small."""
+    runs.reap()
+    counts.fold()
+    due = ContactSync.objects.filter(connection=OuterRef("pk"), due_at__lte=timezone.now())
+    waiting = Connection.objects.filter(Exists(due), enabled=True)
+    for connection in connections.usable(waiting):
+        if _time_has_come(connection):
+            services.start_push(connection)
+
+
+def push_now(connection_id: int, run_id: int | None = None) -> None:
+    """One slice of a push; goes on in a task of its own until nothing is due, so that no task lasts long."""
+    connection = Connection.objects.filter(pk=connection_id, enabled=True).first()
+    if connection is None:
+        return
+    live = runs.live(connection)
+    if live is not None and (live.pk != run_id or runs.is_alive(live.pk)):
+        return  # another worker is at it and claims what is due, the most urgent first
+    run = Run.objects.filter(pk=run_id, status=RunStatus.RUNNING).first() if run_id else None
+    run = push(connection, trigger="schedule", run=run, seconds=SLICE_SECONDS)
+    if run.status == RunStatus.RUNNING:
+        services.start_push(connection, run)
+
+
+def purge() -> None:
+    """Daily: forgets outcomes of single records after some weeks; the runs' own counts stay."""
+    before = timezone.now() - timedelta(days=KEEP_ITEMS_DAYS)
+    old = Run.objects.filter(started_at__lt=before).values("pk")
+    RunItem.objects.filter(run__in=old)._raw_delete("default")
+
+
+def _time_has_come(connection: Connection) -> bool:
+    last = Run.objects.filter(connection=connection, kind=RunKind.PUSH, dry_run=False).order_by("-id").first()
+    if last is None:
+        return True
+    if last.status == RunStatus.RUNNING:
+        return runs.live(connection) is None
+    # The tick itself comes a little early or late.
+    return timezone.now() >= last.started_at + timedelta(minutes=connection.interval, seconds=-20)
