@@ -1,36 +1,18 @@
-"""One call of `write`: pulls changes, groups them into requests, and accounts for everything it pulled."""
+"""One call of `write`: pulls changes, sends them in batches, and accounts for everything it pulled."""
 
 from __future__ import annotations
 
 import logging
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
 
+from connectors.core.batches import Batch, Batcher, failed
 from connectors.core.errors import ApiError, ErrorKind
 from connectors.core.fanout import fan_out
-from connectors.core.types import Change, Outcome, Result
+from connectors.core.types import Change, Outcome
 
 # A server that fails this many whole batches in a row is down; going on would only wait for each of the others.
 GIVE_UP_AFTER = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a change belongs: the lane it shares a request with, and the identities no other change may hold."""
-
-    lane: str
-    keys: tuple[str, ...] = ()
-
-
-@dataclass(slots=True)
-class Batch:
-    """Changes of one lane for one request; `refused` were settled while it was put together."""
-
-    lane: str
-    changes: list[Change] = field(default_factory=list)
-    keys: list[str] = field(default_factory=list)
-    refused: list[Outcome] = field(default_factory=list)
 
 
 class Ledger:
@@ -60,37 +42,25 @@ class Ledger:
             self.fail(change, error)
 
 
-def failed(change: Change, error: ApiError) -> Outcome:
-    """The outcome of a change that `error` stopped: UNKNOWN when it may have been carried out."""
-    result = Result.UNKNOWN if error.kind is ErrorKind.UNKNOWN else Result.FAILED
-    return Outcome(change.ref, result, external_id=change.external_id, error=error)
-
-
 class Delivery:
-    """Groups a lazy stream of changes by `place`, sends each group by `send`, yields one outcome per change pulled.
+    """Sends a lazy stream of changes in batches, several in flight; one outcome for every change pulled.
 
-    `place` answers the lane of a change, or raises ApiError to refuse it alone. `send` settles the changes of a ledger,
-    in a worker thread; what it leaves open is failed with the ApiError it raised. An error that stops the run ends the
-    pulling; what was pulled already is failed with it, unsent; then it is raised.
+    `send` settles the changes of a ledger, in a worker thread; what it leaves open is failed with the ApiError it
+    raised. An error that stops the run ends the pulling; what was pulled already is failed with it, unsent; then it is
+    raised.
     """
 
     def __init__(
         self,
         changes: Iterable[Change],
-        place: Callable[[Change], Place],
+        batcher: Batcher,
         send: Callable[[Ledger], None],
         *,
-        size: int,
         in_flight: int,
         log: logging.Logger,
-        sizes: Mapping[str, int] | None = None,
     ) -> None:
-        self._changes, self._place, self._send = changes, place, send
-        self._size, self._sizes, self._in_flight = size, sizes or {}, in_flight
-        self._log = log
-        self._held: set[str] = set()
-        self._lanes: dict[str, Batch] = {}
-        self._refused: list[Outcome] = []
+        self._changes, self._batcher, self._send = changes, batcher, send
+        self._in_flight, self._log = in_flight, log
         self._stop: ApiError | None = None
         self._source_failure: Exception | None = None
         self._lost_in_a_row = 0
@@ -98,16 +68,12 @@ class Delivery:
     def run(self) -> Iterator[Outcome]:
         """Raises the run-level ApiError, or what `changes` itself raised, after the last outcome."""
         for ledger in fan_out(self._carry_out, self._batches(), self._in_flight):
-            self._held.difference_update(ledger.batch.keys)
+            self._batcher.release(ledger.batch)
             yield from ledger.outcomes
-        yield from self._refused
         if self._stop is not None:
             raise self._stop
         if self._source_failure is not None:
             raise self._source_failure
-
-    def stop(self, error: ApiError) -> None:
-        self._stop = self._stop or error
 
     def _pull(self) -> Iterator[Change]:
         try:
@@ -120,52 +86,26 @@ class Delivery:
 
     def _batches(self) -> Iterator[Batch]:
         for change in self._pull():
-            batch = self._add(change)
-            if batch is not None:
-                yield batch
-            elif len(self._refused) >= self._size:
-                yield self._only_refused()
-        for lane in list(self._lanes):
-            yield self._take(lane)
-
-    def _add(self, change: Change) -> Batch | None:
-        """Puts a change into its lane; answers the lane's batch when that is full."""
-        try:
-            place = self._place(change)
-            if not self._held.isdisjoint(place.keys):
-                raise same_identity()
-        except ApiError as e:
-            self._refused.append(failed(change, e))
-            return None
-        self._held.update(place.keys)
-        batch = self._lanes.setdefault(place.lane, Batch(place.lane))
-        batch.changes.append(change)
-        batch.keys.extend(place.keys)
-        full = len(batch.changes) >= self._sizes.get(place.lane, self._size)
-        return self._take(place.lane) if full else None
-
-    def _only_refused(self) -> Batch:
-        refused, self._refused = self._refused, []
-        return Batch("", refused=refused)
-
-    def _take(self, lane: str) -> Batch:
-        batch = self._lanes.pop(lane)
-        batch.refused, self._refused = self._refused, []
-        return batch
+            yield from self._batcher.add(change)
+        yield from self._batcher.flush()
 
     def _carry_out(self, batch: Batch) -> Ledger:
         ledger = Ledger(batch)
-        if not batch.changes:
-            return ledger
-        error: ApiError | None = self._stop
-        if error is None:
-            error = self._guarded_send(ledger)
-        whole = len(ledger.open) == len(batch.changes)
+        try:
+            if batch.changes:
+                self._settle(ledger)
+        finally:
+            if batch.finished is not None:
+                batch.finished()
+        return ledger
+
+    def _settle(self, ledger: Ledger) -> None:
+        error = self._stop or self._guarded_send(ledger)
+        whole = len(ledger.open) == len(ledger.batch.changes)
         self._lost_in_a_row = self._lost_in_a_row + 1 if whole and _lost(error) else 0
         if error is not None and (error.recovery.stops_run or self._lost_in_a_row >= GIVE_UP_AFTER):
-            self.stop(error)
+            self._stop = self._stop or error
         ledger.fail_rest(error or ApiError(ErrorKind.BUG, "The connector gave no outcome for this contact."))
-        return ledger
 
     def _guarded_send(self, ledger: Ledger) -> ApiError | None:
         try:
@@ -178,13 +118,6 @@ class Delivery:
             self._log.error("A batch of %d failed with %s\n%s", len(ledger.batch.changes), type(e).__name__, frames)
             return ApiError(ErrorKind.BUG, "An error of our own; see the log.", detail=type(e).__name__)
         return None
-
-
-def same_identity() -> ApiError:
-    return ApiError(
-        ErrorKind.DATA,
-        "Another contact with the same e-mail address or id is being sent; merge the two, or change one of them.",
-    )
 
 
 def _lost(error: ApiError | None) -> bool:

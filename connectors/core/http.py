@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.cookiejar
+import logging
 import random
 import re
 import threading
@@ -13,7 +14,6 @@ from urllib.parse import urlsplit
 
 import orjson
 import requests
-import tenacity
 import urllib3
 
 from connectors.core.base import Context
@@ -26,7 +26,12 @@ from connectors.core.types import RateLimit
 MAX_BODY_BYTES = 256 * 1024 * 1024
 LONGEST_WAIT = 60.0
 LONGEST_BACKOFF = 30.0
+MOST_WAITS = 20
 CONNECTIONS = 8
+_NEVER_CARRIED_OUT = frozenset({423, 425})
+
+# At DEBUG urllib3 writes whole addresses, and some of them hold an e-mail address or an id.
+logging.getLogger("urllib3.connectionpool").setLevel(logging.INFO)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +81,7 @@ class ApiClient:
         self._account = account or context.key
         self._sign, self._refresh, self._classify, self._observe = sign, refresh, classify, observe
         self._refreshing = threading.Lock()
+        self._generation = 0
         if context.adapter is None:
             check_url(self.base_url, AllowedHosts(context.allow_private_hosts))
         self._session = requests.Session()
@@ -103,49 +109,38 @@ class ApiClient:
 
     def send(self, call: Call) -> Reply:
         """The answer to a call, after retries. Raises ApiError; UNKNOWN when it may have been carried out."""
-        attempts = tenacity.Retrying(
-            retry=tenacity.retry_if_exception(lambda e: isinstance(e, ApiError) and self._may_repeat(e, call)),
-            wait=self._pause,
-            stop=self._exhausted,
-            sleep=self.context.clock.sleep,
-            reraise=True,
-        )
-        refreshed = False
-        for attempt in attempts:
-            with attempt:
-                number = attempt.retry_state.attempt_number
-                try:
-                    return self._send_once(call, number)
-                except ApiError as e:
-                    if e.kind is not ErrorKind.AUTH or refreshed or self._refresh is None:
+        tries = waits = 0
+        while True:
+            try:
+                return self._send_signed(call, retry=tries + waits > 0)
+            except ApiError as e:
+                if e.kind is ErrorKind.RATE_LIMITED:
+                    # Being told to wait spends no attempt, yet must not go on for ever.
+                    waits += 1
+                    if (e.retry_after or 0.0) > LONGEST_WAIT or waits > MOST_WAITS:
                         raise
-                refreshed = True
+                elif e.kind is ErrorKind.TRANSIENT and tries + 1 < self.context.max_tries:
+                    tries += 1
+                    self.context.clock.sleep(_pause(e, tries))
+                else:
+                    raise
+
+    def _send_signed(self, call: Call, retry: bool) -> Reply:
+        """Once, and after a 401 once more with renewed credentials; of many threads only the first renews them."""
+        generation = self._generation
+        try:
+            return self._send_once(call, retry)
+        except ApiError as e:
+            if e.kind is not ErrorKind.AUTH or self._refresh is None:
+                raise
+        with self._refreshing:
+            if self._generation == generation:
                 if not self._refresh():
                     raise ApiError(ErrorKind.AUTH, "The credentials are no longer accepted.", status=401)
-                return self._send_once(call, number)
-        raise AssertionError("unreachable: tenacity returns or raises")
+                self._generation += 1
+        return self._send_once(call, retry=True)
 
-    def _may_repeat(self, error: ApiError, call: Call) -> bool:
-        if error.kind is ErrorKind.RATE_LIMITED:
-            return (error.retry_after or 0.0) <= LONGEST_WAIT
-        return error.kind is ErrorKind.TRANSIENT
-
-    def _exhausted(self, state: tenacity.RetryCallState) -> bool:
-        error = state.outcome.exception() if state.outcome else None
-        if isinstance(error, ApiError) and error.kind is ErrorKind.RATE_LIMITED:
-            # Being told to wait spends no attempt, yet must not go on for ever.
-            return state.attempt_number >= self.context.max_tries * 5
-        return state.attempt_number >= self.context.max_tries
-
-    def _pause(self, state: tenacity.RetryCallState) -> float:
-        error = state.outcome.exception() if state.outcome else None
-        if isinstance(error, ApiError) and error.kind is ErrorKind.RATE_LIMITED:
-            return 0.0  # the limiter holds everybody back already
-        asked = error.retry_after if isinstance(error, ApiError) else None
-        longest = min(LONGEST_BACKOFF, 0.5 * 2.0**state.attempt_number)
-        return min(asked, LONGEST_WAIT) if asked is not None else random.uniform(longest / 4, longest)  # noqa: S311
-
-    def _send_once(self, call: Call, attempt: int) -> Reply:
+    def _send_once(self, call: Call, retry: bool) -> Reply:
         waited = self._claim(call)
         started = self.context.clock.monotonic()
         status: int | None = None
@@ -155,9 +150,7 @@ class ApiClient:
         finally:
             if self.context.recorder is not None:
                 seconds = self.context.clock.monotonic() - started
-                self.context.recorder.record(
-                    Exchange(call.method, call.template, status, seconds, waited, retry=attempt > 1)
-                )
+                self.context.recorder.record(Exchange(call.method, call.template, status, seconds, waited, retry))
         if self._observe is not None:
             self._observe(reply)
         error = self._judge(call, reply)
@@ -173,7 +166,8 @@ class ApiClient:
     def _judge(self, call: Call, reply: Reply) -> ApiError | None:
         error = self._classify(reply) if self._classify is not None and not reply.ok else None
         error = error or classify_reply(reply, call.expects_json)
-        if error is not None and error.kind is ErrorKind.TRANSIENT and not call.repeatable:
+        carried_out = reply.status not in _NEVER_CARRIED_OUT
+        if error is not None and error.kind is ErrorKind.TRANSIENT and carried_out and not call.repeatable:
             return ApiError(ErrorKind.UNKNOWN, error.message, detail=error.detail, status=error.status)
         return error
 
@@ -201,8 +195,11 @@ class ApiClient:
 
     def _hold(self, call: Call, error: ApiError) -> None:
         for name in self._names(call):
-            if name in self._limits:
-                self.context.limiter.hold(f"{self._account}:{name}", error.retry_after or 1.0)
+            limit = self._limits.get(name)
+            if limit is not None:
+                # A limiter lets a burst start that much earlier than its next slot.
+                early = (limit.burst - 1) * limit.interval
+                self.context.limiter.hold(f"{self._account}:{name}", (error.retry_after or 1.0) + early)
                 return
         self.context.clock.sleep(min(error.retry_after or 1.0, LONGEST_WAIT))
 
@@ -213,13 +210,14 @@ class ApiClient:
             content = orjson.dumps(call.json)
             headers["Content-Type"] = "application/json"
         headers |= call.headers or {}
-        if self._sign is not None:
+        url = self._url(call)
+        if self._sign is not None and _origin(url) == _origin(self.base_url):
             self._sign(headers)
         timeout = self.context.timeout
         try:
             with self._session.request(
                 call.method,
-                call.path if call.path.startswith(("http://", "https://")) else self.base_url + call.path,
+                url,
                 params=dict(call.params) if call.params else None,
                 data=content,
                 headers=headers,
@@ -234,10 +232,19 @@ class ApiClient:
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as e:
             raise self._lost(call, e) from e
 
+    def _url(self, call: Call) -> str:
+        """The full address. A whole one, as in a link of an answer, is checked like one that a person typed in."""
+        if not call.path.startswith(("http://", "https://")):
+            return self.base_url + call.path
+        if self.context.adapter is None:
+            check_url(call.path, AllowedHosts(self.context.allow_private_hosts))
+        return call.path
+
     def _read(self, response: requests.Response, deadline: float) -> bytes:
         chunks: list[bytes] = []
         size = 0
-        for chunk in response.iter_content(1 << 18):
+        # read1 hands on what has arrived; waiting for a full chunk would let a trickle go on past the deadline.
+        while chunk := response.raw.read1(1 << 18, decode_content=True):
             chunks.append(chunk)
             size += len(chunk)
             if size > MAX_BODY_BYTES or self.context.clock.monotonic() > deadline:
@@ -254,6 +261,19 @@ class ApiClient:
         if call.repeatable:
             return ApiError(ErrorKind.TRANSIENT, f"{host} did not finish its answer.", detail=detail)
         return ApiError(ErrorKind.UNKNOWN, f"{host} took the request but did not answer.", detail=detail)
+
+
+def _pause(error: ApiError, tries: int) -> float:
+    """Seconds before the next try: as asked, else exponential with jitter."""
+    if error.retry_after is not None:
+        return min(error.retry_after, LONGEST_WAIT)
+    longest = min(LONGEST_BACKOFF, 0.5 * 2.0**tries)
+    return random.uniform(longest / 4, longest)  # noqa: S311 - jitter, not a secret
+
+
+def _origin(url: str) -> tuple[str, str | None, int | None]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port
 
 
 def never_sent(e: BaseException) -> bool:

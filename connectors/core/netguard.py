@@ -20,8 +20,8 @@ from urllib3.util.connection import create_connection
 
 from connectors.core.errors import ApiError, ErrorKind
 
-# Both carry an IPv4 address inside, private ones too, and yet count as global.
-_TUNNELS = (ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("2002::/16"))
+# These carry an IPv4 address inside, private ones too, and yet count as global.
+_TUNNELS = tuple(map(ipaddress.ip_network, ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32")))
 
 
 class AddressRefused(ApiError):
@@ -63,7 +63,9 @@ class AllowedHosts:
         ip = ipaddress.ip_address(address.split("%")[0])
         if self.allows_name(host) or self._listed(ip):
             return True
-        return ip.is_global and not ip.is_multicast and not any(ip in tunnel for tunnel in _TUNNELS)
+        # Reserved ranges hold ::127.0.0.1 and its like, which count as global too.
+        special = ip.is_multicast or ip.is_reserved or (ip.version == 6 and ip.is_site_local)
+        return ip.is_global and not special and not any(ip in tunnel for tunnel in _TUNNELS)
 
     def _listed(self, ip: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
         return any(ip in network for network in self._networks)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -56,14 +57,22 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     value = headers.get("retry-after", "").strip()
     if not value:
         return None
+    if re.fullmatch(r"\d{1,9}(\.\d+)?", value):
+        return float(value)
+    until = _moment(value)
+    if until is None:
+        return None
+    # By the server's own clock where it tells it: ours may differ.
+    now = _moment(headers.get("date", "")) or datetime.now(UTC)
+    return max((until - now).total_seconds(), 0.0)
+
+
+def _moment(text: str) -> datetime | None:
     try:
-        return max(float(value), 0.0)
-    except ValueError:
-        pass
-    try:
-        return max((parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds(), 0.0)
+        at = parsedate_to_datetime(text)
     except (TypeError, ValueError):
         return None
+    return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
 
 
 def classify_reply(reply: Reply, expects_json: bool) -> ApiError | None:

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from connectors.core.base import Connector, Context
+from connectors.core.batches import Batcher
 from connectors.core.delivery import Delivery
 from connectors.core.errors import ApiError
 from connectors.core.types import (
@@ -151,14 +152,8 @@ class HubSpot(Connector):
     def write(self, entity: str, changes: Iterable[Change]) -> Iterator[Outcome]:
         writer = Writer(self.client, self.addresses)
         capabilities = self.capabilities(entity)
-        return Delivery(
-            changes,
-            writer.place,
-            writer.send,
-            size=BATCH,
-            in_flight=capabilities.max_in_flight,
-            log=self.context.log,
-        ).run()
+        batcher = Batcher(writer.place, BATCH)
+        return Delivery(changes, batcher, writer.send, in_flight=capabilities.max_in_flight, log=self.context.log).run()
 
     def close(self) -> None:
         self.client.close()

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from connectors.core.delivery import Ledger, Place
+from connectors.core.batches import Place
+from connectors.core.delivery import Ledger
 from connectors.core.errors import ApiError, ErrorKind
 from connectors.core.http import Call
 from connectors.core.replies import Reply
