@@ -1,0 +1,83 @@
+"""A push that stops after the plan: the same decisions, stored as a run, and nothing written anywhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from django.db import connection as database
+
+from connectors import services as connections
+from connectors.core.errors import ApiError
+from connectors.core.metrics import Totals
+from connectors.models import Connection
+from syncjobs import outcomes, queue, runs
+from syncjobs.models import Run, RunItem, RunKind, RunStatus
+from syncjobs.outcomes import Settled
+from syncjobs.pages import PagePlanner
+from syncjobs.plan import Decision, PlanItem
+from syncjobs.push import Progress
+
+SHOWN = 50
+_WOULD_BE = {Decision.CREATE: "created", Decision.UPDATE: "updated"}
+
+
+def plan(connection: Connection, *, trigger: str, limit: int | None = None, progress: Progress | None = None) -> Run:
+    """Plans what is due now; links, contacts and the remote account stay as they are."""
+    run = runs.start(
+        connection,
+        RunKind.PUSH,
+        trigger=trigger,
+        dry_run=True,
+        total=min(queue.due_count(connection), limit or 1 << 31),
+    )
+    totals = Totals()
+    with runs.held(run):
+        try:
+            connector = connections.open_connector(connection, recorder=totals)
+            try:
+                planner = PagePlanner(connection, connector, dry_run=True)
+                for items in _pages(connection, planner, limit):
+                    _store(run, items)
+                    if progress is not None:
+                        progress(run, len(items))
+            finally:
+                connector.close()
+        except ApiError as e:
+            runs.finish(run, RunStatus.STOPPED, e.message)
+        finally:
+            runs.add_traffic(run, totals)
+        if run.status == RunStatus.RUNNING:
+            run.refresh_from_db()
+            runs.finish(run, RunStatus.FAILED if run.failed else RunStatus.DONE)
+    return run
+
+
+def lines(run: Run) -> Iterator[str]:
+    """The first planned items in words, without names or addresses."""
+    for item in RunItem.objects.filter(run=run)[:SHOWN]:
+        fields = ", ".join(item.fields)
+        yield f"{item.get_action_display():8} {item.contact_id}  {item.message or fields}"
+
+
+def _pages(connection: Connection, planner: PagePlanner, limit: int | None) -> Iterator[list[PlanItem]]:
+    after, left = 0, limit
+    while left is None or left > 0:
+        size = planner.page_size if left is None else min(planner.page_size, left)
+        links = queue.preview(connection, after, size)
+        if not links:
+            return
+        after = links[-1].id
+        left = None if left is None else left - len(links)
+        yield planner.plan(links)
+
+
+def _store(run: Run, items: list[PlanItem]) -> None:
+    would = [
+        Settled(item, _WOULD_BE[item.decision], error=item.error)
+        if item.decision in _WOULD_BE
+        else Settled.planned(item)
+        for item in items
+    ]
+    outcomes.store_items(run, would)
+    with database.cursor() as cursor:
+        outcomes.count(cursor, run, would)
