@@ -1,11 +1,9 @@
 """The hub's people: a contact and the e-mails and phones that belong to it."""
 
-
 from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.contrib.postgres.search import SearchVector, SearchVectorField
 from django.db import models
 from django.db.models import F, Q
-from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -21,7 +19,10 @@ class Contact(models.Model):
     """One person. `email` and `phone` repeat the primary points, so that lists and queues need no join.
 
     `provenance` says per field who set it and when: {"first_name": {"by": "import:people.csv", "at": "…Z"}}.
-    `version` grows with every change of a value; `deleted_at` makes the row a tombstone.
+    `version` grows with every change of a value; `deleted_at` makes the row a tombstone. The two hashes are keys of
+    matching (contacts.store writes them): full name, and full name with company of contacts without e-mail.
+
+    Written by contacts.services and contacts.bulk alone.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -41,6 +42,8 @@ class Contact(models.Model):
     created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
     updated_at = models.DateTimeField(_("updated"), default=timezone.now, editable=False)
     deleted_at = models.DateTimeField(_("deleted"), null=True, blank=True, editable=False)
+    name_hash = models.BigIntegerField(default=0, editable=False)
+    identity_hash = models.BigIntegerField(null=True, editable=False)
     search = models.GeneratedField(
         expression=SearchVector(
             "first_name", "last_name", "middle_name", "email", "phone", "company", "job_title", config="simple"
@@ -57,10 +60,8 @@ class Contact(models.Model):
         ordering = ["-updated_at", "-id"]
         indexes = [
             models.Index(F("updated_at").desc(), F("id").desc(), name="contact_recent"),
-            models.Index("email", name="contact_email", condition=Q(email__isnull=False)),
-            models.Index("phone", name="contact_phone", condition=Q(phone__isnull=False)),
             models.Index("domain_id", name="contact_domain", condition=Q(domain_id__isnull=False)),
-            models.Index(OpClass(Lower("last_name"), "text_pattern_ops"), name="contact_last_name_prefix"),
+            models.Index("identity_hash", name="contact_identity", condition=Q(identity_hash__isnull=False)),
             GinIndex("search", name="contact_search"),
         ]
 
@@ -76,7 +77,8 @@ class ContactPoint(models.Model):
         PHONE = "phone", _("Phone")
 
     id = models.BigAutoField(primary_key=True)
-    contact = models.ForeignKey(Contact, on_delete=models.CASCADE, related_name="points")
+    # The unique constraint below begins with the contact: an index of its own would only slow writing.
+    contact = models.ForeignKey(Contact, on_delete=models.CASCADE, related_name="points", db_index=False)
     kind = models.CharField(max_length=5, choices=Kind.choices)
     value = models.CharField(_("value"), max_length=254)
     raw = models.CharField(_("as given"), max_length=254, blank=True, default="")
@@ -94,7 +96,8 @@ class ContactPoint(models.Model):
                 fields=["contact", "kind"], condition=Q(is_primary=True), name="one_primary_point_per_kind"
             ),
         ]
-        indexes = [models.Index(fields=["kind", "value"], name="point_value")]
+        # The operator class serves prefixes ("+7916…") as well as equality.
+        indexes = [models.Index("kind", OpClass(F("value"), "text_pattern_ops"), name="point_value")]
 
     def __str__(self) -> str:
         return self.value

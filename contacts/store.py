@@ -1,0 +1,251 @@
+"""Contacts ↔ records in set-based SQL: a fixed number of statements however many contacts are read or written."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+from django.db import connection
+from django.utils import timezone
+from psycopg.types.json import Jsonb
+
+from contacts.hooks import contacts_changed
+from contacts.models import Contact, ContactPoint
+from contacts.records import FIELDS, POINT_FIELDS, SCALAR_FIELDS, ContactRecord, Point
+from contacts.text import name_key
+
+# Any number nobody else uses for an advisory lock; it orders batches that match before they write.
+_MATCHING_LOCK = 0x636F6E74616374
+_COLUMNS = (
+    *("id", *SCALAR_FIELDS, "attributes", "email", "phone", "name_hash", "identity_hash"),
+    *("provenance", "version", "created_at", "updated_at"),
+)
+_READ = ("id", *SCALAR_FIELDS, "attributes", "provenance", "version", "created_at", "updated_at")
+_TYPES = (
+    *("uuid", *("varchar",) * 5, "date", "varchar", "varchar", "jsonb", "varchar", "varchar", "int8", "int8"),
+    *("jsonb", "int4", "timestamptz", "timestamptz"),
+)
+_POINT_COLUMNS = ("contact_id", "kind", "value", "raw", "label", "is_primary", "position")
+_POINT_TYPES = ("uuid", "varchar", "varchar", "varchar", "varchar", "bool", "int2")
+_KINDS = {"emails": "email", "phones": "phone"}
+
+_FIND = """
+WITH found AS (
+    SELECT contact_id AS id FROM contacts_contactpoint WHERE kind = 'email' AND value = ANY(%(emails)s)
+    UNION
+    SELECT p.contact_id FROM contacts_contactpoint p JOIN contacts_contact n ON n.id = p.contact_id
+     WHERE p.kind = 'phone' AND p.value = ANY(%(phones)s)
+       AND (%(names)s::int8[] IS NULL OR n.name_hash = ANY(%(names)s))
+    UNION
+    SELECT id FROM contacts_contact WHERE identity_hash = ANY(%(identities)s)
+    UNION
+    SELECT unnest(%(ids)s::uuid[])
+)
+SELECT {columns} FROM contacts_contact JOIN found USING (id) WHERE deleted_at IS NULL ORDER BY id
+"""
+
+_WRITTEN = ", ".join(f"{name} = t.{name}" for name in _COLUMNS if name not in ("id", "created_at"))
+_CREATE_CHANGES = (
+    "CREATE TEMP TABLE IF NOT EXISTS contact_change ON COMMIT DELETE ROWS"  # noqa: S608
+    f" AS SELECT {', '.join(_COLUMNS)} FROM contacts_contact WITH NO DATA"
+)
+_APPLY_CHANGES = (
+    f"UPDATE contacts_contact c SET {_WRITTEN} FROM contact_change t"  # noqa: S608
+    " WHERE c.id = t.id AND c.version = t.version - 1 AND c.deleted_at IS NULL"
+)
+
+
+class ConcurrentChange(Exception):
+    """Somebody changed one of the contacts between our reading and our writing: read again and repeat."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A living contact as the database has it."""
+
+    id: UUID
+    record: ContactRecord
+    provenance: Mapping[str, Any]
+    version: int
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What to make of a contact: `before` is None for a new one."""
+
+    contact_id: UUID
+    before: Stored | None
+    after: ContactRecord
+    fields: tuple[str, ...]
+
+    @classmethod
+    def between(cls, contact_id: UUID, before: Stored | None, after: ContactRecord) -> Change | None:
+        """The change, or None when nothing differs."""
+        if before is None:
+            return cls(contact_id, None, after, tuple(name for name in FIELDS if getattr(after, name)))
+        changed = tuple(before.record.diff(after))
+        return cls(contact_id, before, after, changed) if changed else None
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """What to look contacts up by. `names` narrows those found by phone; None takes all who share the phone."""
+
+    emails: Sequence[str] = ()
+    phones: Sequence[str] = ()
+    names: Sequence[int] | None = None
+    identities: Sequence[int] = ()
+    ids: Sequence[UUID] = field(default=())
+
+
+def hash_of(text: str) -> int:
+    """A signed 64-bit hash, the same in every process."""
+    return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), signed=True)
+
+
+def identity_text(name: str, company: str) -> str:
+    return f"{name}\x1f{company}"
+
+
+def lock_matching() -> None:
+    """Until the transaction ends nobody else matches and creates: two imports at once make no duplicates."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_MATCHING_LOCK])
+
+
+def find(lookup: Lookup) -> list[Stored]:
+    """Every living contact that any of the keys points to, oldest first. Three or four statements."""
+    parameters = {
+        "emails": list(lookup.emails),
+        "phones": list(lookup.phones),
+        "names": None if lookup.names is None else list(lookup.names),
+        "identities": list(lookup.identities),
+        "ids": list(lookup.ids),
+    }
+    with connection.cursor() as cursor, _by_index(cursor):
+        cursor.execute(_FIND.format(columns=", ".join(_READ)), parameters)
+        rows = cursor.fetchall()
+        points = _points_of([row[0] for row in rows], cursor) if rows else {}
+    return [_stored(row, points) for row in rows]
+
+
+def load(ids: Iterable[UUID]) -> dict[UUID, Stored]:
+    """The living contacts among these ids."""
+    return {stored.id: stored for stored in find(Lookup(ids=list(ids)))}
+
+
+@contextmanager
+def _by_index(cursor: Any) -> Iterator[None]:
+    """A freshly loaded table has no statistics yet and would be scanned whole for every batch."""
+    cursor.execute("SELECT set_config('enable_seqscan', 'off', true), set_config('jit', 'off', true)")
+    yield
+    cursor.execute("SELECT set_config('enable_seqscan', 'on', true)")
+
+
+def _points_of(ids: list[UUID], cursor: Any) -> dict[UUID, dict[str, list[Point]]]:
+    cursor.execute(
+        "SELECT contact_id, kind, value, raw, label, is_primary FROM contacts_contactpoint"
+        " WHERE contact_id = ANY(%s) ORDER BY contact_id, kind, position, id",
+        [ids],
+    )
+    points: dict[UUID, dict[str, list[Point]]] = {}
+    for contact_id, kind, *values in cursor:
+        points.setdefault(contact_id, {}).setdefault(kind, []).append(Point(*values))
+    return points
+
+
+def _stored(row: tuple[Any, ...], points: Mapping[UUID, Mapping[str, list[Point]]]) -> Stored:
+    contact_id, *scalars, attributes, provenance, version, created_at, updated_at = row
+    own = points.get(contact_id, {})
+    record = ContactRecord(
+        **dict(zip(SCALAR_FIELDS, scalars, strict=True)),
+        emails=tuple(own.get("email", ())),
+        phones=tuple(own.get("phone", ())),
+        attributes=orjson.loads(attributes),
+    )
+    return Stored(contact_id, record, orjson.loads(provenance), version, created_at, updated_at)
+
+
+def save(changes: Sequence[Change], source: str, at: datetime | None = None) -> None:
+    """Stores the changes with version, time and provenance, and tells the hooks. Call it inside a transaction.
+
+    Raises ConcurrentChange when a contact is no longer at the version that was read.
+    """
+    if not changes:
+        return
+    at = at or timezone.now()
+    created = [change for change in changes if change.before is None]
+    # One order for everybody: two batches that update the same contacts must not lock each other out.
+    updated = sorted((change for change in changes if change.before is not None), key=lambda change: change.contact_id)
+    with connection.cursor() as cursor:
+        if created:
+            _copy(cursor, "contacts_contact", _COLUMNS, _TYPES, (_row(change, source, at) for change in created))
+        if updated:
+            _update(cursor, updated, source, at)
+        _copy(cursor, "contacts_contactpoint", _POINT_COLUMNS, _POINT_TYPES, _point_rows([*created, *updated]))
+    contacts_changed.send(
+        Contact,
+        contact_ids=[change.contact_id for change in changes],
+        changed_fields=frozenset(name for change in changes for name in change.fields),
+        changes={change.contact_id: change.fields for change in changes},
+        created_ids=frozenset(change.contact_id for change in created),
+        source=source,
+    )
+
+
+def _update(cursor: Any, updated: Sequence[Change], source: str, at: datetime) -> None:
+    cursor.execute(_CREATE_CHANGES)
+    cursor.execute("TRUNCATE contact_change")
+    _copy(cursor, "contact_change", _COLUMNS, _TYPES, (_row(change, source, at) for change in updated))
+    with _by_index(cursor):
+        cursor.execute(_APPLY_CHANGES)
+        if cursor.rowcount != len(updated):
+            raise ConcurrentChange
+        moved = [change.contact_id for change in updated if any(name in POINT_FIELDS for name in change.fields)]
+        cursor.execute("DELETE FROM contacts_contactpoint WHERE contact_id = ANY(%s)", [moved])
+
+
+def _copy(cursor: Any, table: str, columns: Sequence[str], types: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    with cursor.copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN (FORMAT BINARY)") as copy:
+        copy.set_types(types)
+        for row in rows:
+            copy.write_row(row)
+
+
+def _row(change: Change, source: str, at: datetime) -> tuple[Any, ...]:
+    record, before = change.after, change.before
+    email = record.email
+    name = name_key(record.first_name, record.last_name, record.middle_name)
+    told_by_name = email is None and bool(name or record.company)
+    stamp = {"by": source, "at": at.isoformat().replace("+00:00", "Z")}
+    provenance = {**(before.provenance if before else {}), **dict.fromkeys(change.fields, stamp)}
+    return (
+        change.contact_id,
+        *(getattr(record, field_name) for field_name in SCALAR_FIELDS),
+        Jsonb(dict(record.attributes), orjson.dumps),
+        email,
+        record.phone,
+        hash_of(name),
+        hash_of(identity_text(name, record.company.casefold())) if told_by_name else None,
+        Jsonb(provenance, orjson.dumps),
+        before.version + 1 if before else 1,
+        before.created_at if before else at,
+        at,
+    )
+
+
+def _point_rows(changes: Iterable[Change]) -> Iterator[tuple[Any, ...]]:
+    for change in changes:
+        if change.before is None or any(name in POINT_FIELDS for name in change.fields):
+            for name in POINT_FIELDS:
+                kind = ContactPoint.Kind(_KINDS[name]).value
+                for position, point in enumerate(getattr(change.after, name)):
+                    yield change.contact_id, kind, point.value, point.raw, point.label, point.primary, position
