@@ -13,6 +13,7 @@ from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.migrations.executor import MigrationExecutor
 
+from crmsync.health import LATE, LATE_AFTER, NEVER, health
 from crmsync.roles import ROLES
 
 CLOCK_TOLERANCE_SECONDS = 5
@@ -57,6 +58,24 @@ def migrations_are_applied(app_configs: Any, databases: Sequence[str] | None, **
     if not plan:
         return []
     return [Warning(f"{len(plan)} migrations are not applied.", hint="Run `manage.py setup`.", id="crmsync.W006")]
+
+
+@register(Tags.database)
+def worker_is_alive(app_configs: Any, databases: Sequence[str] | None, **_: Any) -> list[CheckMessage]:
+    if not databases or DEFAULT_DB_ALIAS not in databases:
+        return []
+    report = health()
+    hint = "Start `manage.py worker`, or look into its log."
+    found: list[CheckMessage] = []
+    if report["worker"] == NEVER:
+        found.append(Warning("No worker has ever been seen.", hint=hint, id="crmsync.W008"))
+    elif report["worker"] == LATE:
+        text = f"No worker has been seen for {report['worker_age_seconds'] // 60} minutes."
+        found.append(Warning(text, hint=hint, id="crmsync.W008"))
+    elif (report["scheduler_age_seconds"] or 0) > LATE_AFTER.total_seconds():
+        hint = "One schedule that cannot be read stops them all: look for its error in the worker's log."
+        found.append(Warning("A worker runs, but schedules do not.", hint=hint, id="crmsync.W009"))
+    return found
 
 
 @register(Tags.database)

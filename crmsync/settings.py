@@ -1,5 +1,6 @@
 """Environment variables → typed Django settings. Every secret may also be given as NAME_FILE."""
 
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from csp.constants import NONE, SELF, UNSAFE_INLINE
@@ -97,13 +98,14 @@ USE_I18N = True
 USE_TZ = True
 
 STATIC_URL = "static/"
-STATIC_ROOT = BASE_DIR / "staticfiles"
+STATIC_ROOT: Path | None = BASE_DIR / "staticfiles"
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
         if DEBUG
-        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        # whitenoise serves compressed copies where it finds them; only the container image takes the time to make them.
+        else "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"
     },
 }
 

@@ -35,4 +35,4 @@ CACHES = {
     "process": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "process"},
 }
 Q_CLUSTER = {**Q_CLUSTER, "sync": True}  # noqa: F405
-WHITENOISE_AUTOREFRESH = True
+STATIC_ROOT = None

@@ -63,6 +63,8 @@ class EmbeddedServer:
             # Closing, unlike unlocking, leaves the lock to forked children, which share this open file.
             os.close(self._share)
             self._share = None
+            if not self.directory.exists():  # somebody deleted the data, and the server's lock with it
+                return
             with (self.directory / "users.lock").open("a") as users:
                 try:
                     fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)

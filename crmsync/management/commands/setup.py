@@ -1,0 +1,38 @@
+"""Prepares the database for running; may be repeated at any time."""
+
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+from django.core.management import call_command
+from django.core.management.base import BaseCommand
+from django.db import connection
+
+from crmsync import installation, tasks
+
+SETUP_LOCK = 0x63726D73  # any number of ours; several hosts that start at once take turns
+
+
+class Command(BaseCommand):
+    help = "Creates secrets, tables, groups, schedules, the first administrator and the connections of the environment."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        installation.secure()
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_lock(%s)", [SETUP_LOCK])
+        try:
+            self.prepare(options["verbosity"])
+        finally:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_unlock(%s)", [SETUP_LOCK])
+
+    def prepare(self, verbosity: int) -> None:
+        call_command("migrate", interactive=False, verbosity=max(0, verbosity - 1))
+        self.stdout.write("Tables and roles are up to date.")
+        login = installation.administrator_from_environment()
+        if login is not None:
+            self.stdout.write(f"Administrator: {login.email} ({'made now' if login.password else 'was there'}).")
+        tasks.ensure_schedules()
+        if find_spec("syncjobs.setup"):
+            for line in import_module("syncjobs.setup").run():
+                self.stdout.write(line)
