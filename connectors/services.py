@@ -159,7 +159,8 @@ def create_connection(connector: str, key: str, values: Mapping[str, Any], **col
 
 def set_values(connection: Connection, values: Mapping[str, Any]) -> None:
     """Puts settings and secrets where they belong; an absent or *** secret keeps the stored one, null removes it."""
-    config, secrets = dict(connection.config), dict(connection.secrets)
+    config: dict[str, Any] = dict(connection.config)
+    secrets: dict[str, Any] = dict(connection.secrets)
     for field in connection.spec.config:
         if field.name not in values:
             continue

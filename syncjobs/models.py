@@ -154,6 +154,10 @@ class Run(models.Model):
         return f"{self.get_kind_display()} #{self.pk}"
 
     @property
+    def pk_text(self) -> str:
+        return str(self.pk)
+
+    @property
     def done_count(self) -> int:
         return self.created + self.updated + self.unchanged + self.skipped + self.failed + self.conflicts
 

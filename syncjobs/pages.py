@@ -8,7 +8,7 @@ from typing import Any
 from django.db import connection as database
 
 from connectors.core.base import Connector
-from connectors.core.types import CONTACTS, MatchKey, MultiValue, RemoteRecord
+from connectors.core.types import CONTACTS, MatchKey, MultiValue, Prepared, RemoteRecord
 from connectors.models import Connection
 from syncjobs import queue
 from syncjobs.models import ContactSync
@@ -28,15 +28,13 @@ class PagePlanner:
         rules = list(connection.rules.filter(entity=CONTACTS))
         wanted = [rule.theirs for rule in rules if rule.direction != "pull"]
         if dry_run:
-            fields, warnings = {f.key: f for f in connector.describe(CONTACTS)}, ()
-            writable: Mapping[str, Any] | None = None
+            prepared = Prepared({f.key: f for f in connector.describe(CONTACTS)})
         else:
             prepared = connector.prepare(CONTACTS, wanted)
-            fields, warnings = dict(prepared.fields), prepared.warnings
-            writable = fields
-        self.rules = PushRules(rules, writable)
+        # Before the first real push our own fields may not be there yet: a dry run must not leave them out.
+        self.rules = PushRules(rules, None if dry_run else prepared.fields)
         left_out = [f"{connection.spec.label} has no field {name} that can be written." for name in self.rules.left_out]
-        self.warnings = tuple(warnings) or tuple(left_out)
+        self.warnings = prepared.warnings or tuple(left_out)
         self.planner = Planner(connection.spec, self.rules)
         self.page_size = max(connection.claim_size, SMALLEST_PAGE)
 

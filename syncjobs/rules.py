@@ -13,7 +13,7 @@ from connectors.core.types import Direction, FieldSpec, RuleMode
 from syncjobs.sourcefields import Getter, SourceContact, getter, needs_points
 from syncjobs.transforms import TRANSFORMS
 
-EMPTY = (None, "", [], ())
+EMPTY: tuple[Any, ...] = (None, "", [], ())
 
 
 class Rule(Protocol):

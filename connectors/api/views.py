@@ -165,7 +165,7 @@ class RemoteFieldsView(APIView):
         return Response(forms.RemoteFieldSerializer(fields, many=True).data)
 
 
-class _Rules:
+class _Rules(generics.GenericAPIView):
     """The rules of the connection named in the path."""
 
     serializer_class = forms.FieldRuleSerializer
@@ -173,7 +173,6 @@ class _Rules:
     queryset = FieldRule.objects.all()
     filter_backends = ()
     pagination_class = None
-    kwargs: dict[str, Any]
 
     def get_queryset(self) -> QuerySet[FieldRule]:
         if getattr(self, "swagger_fake_view", False):

@@ -1,0 +1,150 @@
+"""The connections' admin: set up from the spec, test credentials, push now, field rules."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import URLPattern, path, reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_POST
+from unfold.admin import ModelAdmin, TabularInline
+from unfold.decorators import display
+
+from connectors import services as connections
+from connectors.core import registry
+from connectors.core.errors import ApiError
+from connectors.models import Connection, ConnectionState, FieldRule
+from syncjobs import counts, runs, services
+from syncjobs.admin.forms import form_class, setting_names
+from syncjobs.errors import Refused
+from syncjobs.states import SyncStatus
+
+
+class FieldRuleInline(TabularInline):
+    model = FieldRule
+    fields = ["ours", "theirs", "direction", "mode", "transform"]
+    extra = 0
+    tab = True
+
+
+@admin.register(Connection)
+class ConnectionAdmin(ModelAdmin):
+    """Accounts of remote systems."""
+
+    list_display = ["name", "key", "system", "state_badge", "queue", "account", "enabled"]
+    list_display_links = ["name", "key"]
+    search_fields = ["key", "label"]
+    inlines = [FieldRuleInline]
+    change_form_outer_before_template = "syncjobs/connection_actions.html"
+    actions = None
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Connection]:
+        return super().get_queryset(request).filter(connector__in=registry.all_connectors())
+
+    def get_form(self, request: HttpRequest, obj: Connection | None = None, change: bool = False, **kwargs: Any) -> Any:
+        spec = obj.spec if obj else registry.get(request.GET.get("connector", "")).spec
+        return super().get_form(request, obj, change, form=form_class(spec), **kwargs)
+
+    def get_fieldsets(self, request: HttpRequest, obj: Connection | None = None) -> Any:
+        spec = obj.spec if obj else registry.get(request.GET.get("connector", "")).spec
+        shown: list[tuple[Any, dict[str, Any]]] = [
+            (None, {"fields": ["label", "key", "enabled", *setting_names(spec, advanced=False)]}),
+            (_("Pace"), {"fields": ["interval_minutes", "batch_size", "follow_changes"]}),
+        ]
+        advanced = setting_names(spec, advanced=True)
+        if advanced:
+            shown.append((_("Advanced"), {"fields": advanced, "classes": ["collapse"]}))
+        return shown
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Connection | None = None) -> list[str]:
+        return ["key"] if obj else []
+
+    def get_inlines(self, request: HttpRequest, obj: Connection | None) -> list[Any]:
+        return [FieldRuleInline] if obj else []
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        spec = registry.get(request.GET.get("connector", "")).spec
+        taken = Connection.objects.filter(key=spec.slug).exists()
+        return {"label": spec.label, "key": "" if taken else spec.slug, "enabled": True, "follow_changes": True}
+
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        if request.GET.get("connector", "") not in registry.all_connectors():
+            specs = [connector.spec for connector in registry.all_connectors().values()]
+            context = {**self.admin_site.each_context(request), "specs": specs, "title": _("Connect a system")}
+            return render(request, "syncjobs/choose_connector.html", context)
+        return super().add_view(request, form_url, extra_context)
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        super().save_related(request, form, formsets, change)
+        if not change:
+            connections.add_default_rules(form.instance)
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view
+        return [
+            path("<int:pk>/test/", view(require_POST(self.test_view)), name="connection_test"),
+            path("<int:pk>/push/", view(require_POST(self.push_view)), name="connection_push"),
+            *super().get_urls(),
+        ]
+
+    def test_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Tests the stored credentials by a read and shows what the system said."""
+        connection = self._for_change(request, pk)
+        try:
+            health = connections.check_credentials(connection)
+        except ApiError as e:
+            self.message_user(request, e.message, messages.ERROR)
+        else:
+            self.message_user(request, " ".join([health.message, *health.warnings]), messages.SUCCESS)
+        return redirect(reverse("admin:connectors_connection_change", args=[pk]))
+
+    def push_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Starts a push of what is due."""
+        connection = self._for_change(request, pk)
+        try:
+            services.refuse_disabled(connection)
+        except Refused as refused:
+            self.message_user(request, str(refused), messages.ERROR)
+            return redirect(reverse("admin:connectors_connection_change", args=[pk]))
+        if runs.live(connection) is None:
+            services.start_push(connection)
+        self.message_user(request, _("The push has been started."), messages.SUCCESS)
+        return redirect(reverse("admin:syncjobs_run_changelist") + f"?connection__id__exact={pk}")
+
+    def _for_change(self, request: HttpRequest, pk: int) -> Connection:
+        connection = get_object_or_404(Connection, pk=pk)
+        if not self.has_change_permission(request, connection):
+            raise PermissionDenied
+        return connection
+
+    @display(description=gettext_lazy("name"), ordering="label")
+    def name(self, connection: Connection) -> str:
+        return str(connection)
+
+    @display(description=gettext_lazy("system"), ordering="connector")
+    def system(self, connection: Connection) -> str:
+        return connection.spec.label
+
+    @display(
+        description=gettext_lazy("state"),
+        label={
+            ConnectionState.OK: "success",
+            ConnectionState.NEEDS_ATTENTION: "danger",
+            ConnectionState.NEW: "info",
+        },
+    )
+    def state_badge(self, connection: Connection) -> tuple[str, str]:
+        return connection.state, connection.get_state_display()
+
+    @display(description=gettext_lazy("queued · failed"))
+    def queue(self, connection: Connection) -> str:
+        stats = counts.stats(connection)
+        return f"{stats.of(SyncStatus.QUEUED)} · {stats.of(SyncStatus.ERROR)}"

@@ -1,0 +1,38 @@
+"""Links in the admin: where every contact stands on every connection, and why."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.utils.translation import gettext_lazy as _
+from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownFilter
+from unfold.decorators import display
+
+from syncjobs.admin.readonly import ReadOnlyAdmin
+from syncjobs.models import ContactSync
+from syncjobs.states import SyncStatus
+
+BADGES = {
+    SyncStatus.COMPLETE.value: "success",
+    SyncStatus.QUEUED.value: "info",
+    SyncStatus.PROCESSING.value: "info",
+    SyncStatus.SELECTED.value: "primary",
+    SyncStatus.ERROR.value: "danger",
+    SyncStatus.SKIPPED.value: "warning",
+}
+
+
+@admin.register(ContactSync)
+class ContactSyncAdmin(ReadOnlyAdmin):
+    list_display = ["contact", "connection", "status", "processing_error", "retry_count", "next_retry_at", "synced_at"]
+    list_filter = [("connection", RelatedDropdownFilter), ("sync_status", ChoicesDropdownFilter)]
+    list_filter_submit = True
+    list_select_related = ["contact", "connection"]
+    fields = [
+        "contact", "connection", "sync_status", "processing_status", "processing_error", "external_id", "external_ref",
+        "synced_at", "retry_count", "next_retry_at", "last_retry_at",
+    ]  # fmt: skip
+    ordering = ["-id"]
+
+    @display(description=_("status"), label=BADGES)
+    def status(self, link: ContactSync) -> tuple[str, str]:
+        return link.sync_status, link.get_sync_status_display()
