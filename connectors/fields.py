@@ -10,7 +10,7 @@ from django.db import models
 from connectors.crypto import decrypt, encrypt
 
 
-class EncryptedJSONField(models.TextField[Any, Any]):
+class EncryptedJSONField(models.TextField):
     """A JSON object, encrypted at rest. Cannot be searched."""
 
     def from_db_value(self, value: str | None, expression: Any, connection: Any) -> Any:

@@ -34,6 +34,7 @@ class Connection(models.Model):
     label = models.CharField(_("name"), max_length=100, blank=True, default="")
     enabled = models.BooleanField(_("enabled"), default=True)
     from_environment = models.BooleanField(_("set by the environment"), default=False, editable=False)
+    is_sandbox = models.BooleanField(_("sandbox"), default=False, editable=False)
     config = models.JSONField(_("settings"), default=dict, blank=True)
     secrets = EncryptedJSONField(_("secrets"), default=dict, blank=True, editable=False)
     state = models.CharField(

@@ -20,6 +20,7 @@ from connectors.core.types import ConfigKind, ConnectorSpec, Health, Secret
 from connectors.environment import parse_setting, values_from_environment
 from connectors.limits import limiter
 from connectors.models import Connection, ConnectionState, FieldRule
+from connectors.signals import sandbox_left
 
 
 class ConnectionProblem(Exception):
@@ -203,10 +204,19 @@ def connect_from_environment() -> list[Connection]:
         existing = Connection.objects.filter(key=slug).first()
         if existing is None:
             made.append(create_connection(slug, slug, {}, from_environment=True))
-        elif not existing.from_environment and not existing.is_configured():
-            existing.from_environment = True
-            existing.save(update_fields=["from_environment", "updated_at"])
+        elif existing.is_sandbox or (not existing.from_environment and not existing.is_configured()):
+            made.append(_hand_to_environment(existing))
     return made
+
+
+def _hand_to_environment(connection: Connection) -> Connection:
+    """A sandbox's connection becomes the real one: what it knew of the sandbox's records is void."""
+    connection.from_environment, connection.is_sandbox = True, False
+    connection.label, connection.config, connection.secrets = connection.spec.label, {}, {}
+    connection.state, connection.account = ConnectionState.NEW, ""
+    connection.save()
+    sandbox_left.send(Connection, connection=connection)
+    return connection
 
 
 def usable(connections: Iterable[Connection]) -> list[Connection]:

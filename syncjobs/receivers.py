@@ -8,12 +8,21 @@ from uuid import UUID
 
 from django.utils.translation import gettext as _
 
+from connectors.models import Connection
+from connectors.signals import sandbox_left
 from contacts.hooks import contacts_changed
 from syncjobs import enqueue
+from syncjobs.models import ContactSync
 
 
 def connect() -> None:
     contacts_changed.connect(on_contacts_changed, dispatch_uid="syncjobs")
+    sandbox_left.connect(on_sandbox_left, dispatch_uid="syncjobs")
+
+
+def on_sandbox_left(sender: Any, connection: Connection, **rest: Any) -> None:
+    """Links to a sandbox's records mean nothing in a real account."""
+    ContactSync.objects.filter(connection=connection).delete()
 
 
 def on_contacts_changed(

@@ -1,0 +1,6 @@
+"""What other apps can hang on."""
+
+from django.dispatch import Signal
+
+sandbox_left = Signal()
+"""Sent inside `setup` when a sandbox's connection becomes the real one. Arguments: connection."""

@@ -1,0 +1,82 @@
+"""The demonstration: sample contacts, and connections to the sandboxes, for a hub that has nothing of its own yet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import product
+
+from connectors import services as connections
+from connectors.core import registry
+from connectors.models import Connection, ConnectionState
+from contacts.bulk import Incoming, upsert
+from contacts.models import Contact
+from contacts.records import ContactRecord, Point
+from syncjobs import enqueue, services
+from syncjobs.models import ContactSync
+
+SAMPLES = 120
+SOURCE = "demo"
+_ENGLISH = (
+    ("Alice", "Bennett"), ("George", "Harrow"), ("Siobhán", "O’Connell"), ("Thomas", "Whitfield"),
+    ("Grace", "Okafor"), ("Henry", "Ashdown"), ("Zoë", "Marlowe"), ("Oliver", "Pemberton"),
+)  # fmt: skip
+_RUSSIAN = (
+    ("Анна", "Сергеевна", "Белова"), ("Иван", "Петрович", "Соколов"), ("Мария", "Алексеевна", "Фёдорова"),
+    ("Дмитрий", "Олегович", "Щукин"), ("Елена", "Викторовна", "Юрьева"), ("Пётр", "Ильич", "Ершов"),
+)  # fmt: skip
+_COMPANIES = ("Northwind Dental", "Ромашка", "Blue Harbour", "Стоматология на Мира", "Acorn & Sons")
+_TITLES = ("Director", "Администратор", "Buyer", "Врач", "Accountant")
+
+
+def wanted() -> bool:
+    """Whether the hub shows the demonstration: nothing real is connected."""
+    return not Connection.objects.filter(is_sandbox=False).exists()
+
+
+def prepare(addresses: Mapping[str, str]) -> list[str]:
+    """Connects the sandboxes at their addresses and queues the samples for them; answers a line for each.
+
+    A sandbox remembers nothing from one start to the next, so what was known of its records is forgotten too.
+    """
+    if not Contact.objects.alive().exists():
+        upsert([Incoming(record) for record in samples()], source=SOURCE)
+    lines = []
+    for slug, address in addresses.items():
+        connection = _connect(slug, address)
+        ContactSync.objects.filter(connection=connection).delete()
+        queued = enqueue.enqueue_filtered(connection, enqueue.Filters())
+        services.start_push(connection)
+        lines.append(f"{connection.label}: {queued} contacts are queued.")
+    return lines
+
+
+def samples() -> Iterator[ContactRecord]:
+    """Made-up people with addresses and numbers that are reserved for examples."""
+    names: list[tuple[str, str, str]] = [(first, "", last) for first, last in _ENGLISH] + list(_RUSSIAN)
+    for number, (company, (first, middle, last)) in enumerate(product(_COMPANIES * 2, names)):
+        if number == SAMPLES:
+            return
+        yield ContactRecord(
+            first_name=first,
+            middle_name=middle,
+            last_name=last,
+            emails=(Point(f"person{number + 1}@example.com", primary=True),),
+            phones=(Point(f"+1202555{100 + number:04d}", primary=True),) if number < 100 else (),
+            company=company,
+            job_title=_TITLES[number % len(_TITLES)],
+        )
+
+
+def _connect(slug: str, address: str) -> Connection:
+    sandbox_class = registry.sandbox_class(slug)
+    if sandbox_class is None:
+        raise registry.UnknownConnector(slug)
+    values = sandbox_class().config(address)
+    connection = Connection.objects.filter(key=slug).first()
+    if connection is None:
+        label = f"{registry.get(slug).spec.label} (sandbox)"
+        return connections.create_connection(slug, slug, values, label=label, is_sandbox=True)
+    connections.set_values(connection, values)
+    connection.state, connection.state_message = ConnectionState.NEW, ""
+    connection.save()
+    return connection
