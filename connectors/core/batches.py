@@ -66,7 +66,7 @@ class Batcher:
         if not self._held.isdisjoint(place.keys):
             raise ApiError(
                 ErrorKind.DATA,
-                "Another contact with the same e-mail address or id is being sent; merge the two, or change one of them.",
+                "Another contact with the same e-mail address or id is being sent; merge the two or change one.",
             )
         self._held.update(place.keys)
 

@@ -59,15 +59,16 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
         return None
     if re.fullmatch(r"\d{1,9}(\.\d+)?", value):
         return float(value)
-    until = _moment(value)
+    until = http_date(value)
     if until is None:
         return None
     # By the server's own clock where it tells it: ours may differ.
-    now = _moment(headers.get("date", "")) or datetime.now(UTC)
+    now = http_date(headers.get("date", "")) or datetime.now(UTC)
     return max((until - now).total_seconds(), 0.0)
 
 
-def _moment(text: str) -> datetime | None:
+def http_date(text: str) -> datetime | None:
+    """A date as HTTP writes it, None when unreadable."""
     try:
         at = parsedate_to_datetime(text)
     except (TypeError, ValueError):

@@ -126,8 +126,10 @@ def _handler(sandbox: Sandbox) -> type[BaseHTTPRequestHandler]:
 
         def _write(self, reply: SandboxReply) -> None:
             content = reply.encoded()
-            self.send_response(reply.status)
-            headers = {"content-type": "application/json"} | {k.lower(): v for k, v in reply.headers.items()}
+            self.send_response_only(reply.status)
+            headers = {"content-type": "application/json", "date": self.date_time_string()} | {
+                k.lower(): v for k, v in reply.headers.items()
+            }
             for name, value in headers.items():
                 self.send_header(name, value)
             if reply.status != 204:

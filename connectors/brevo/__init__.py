@@ -1,0 +1,1 @@
+"""Brevo (formerly Sendinblue) contacts."""
