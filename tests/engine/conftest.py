@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from connectors import services
 from connectors.core import registry
-from connectors.core.clock import SystemClock
+from connectors.core.clock import ManualClock, SystemClock
 from connectors.core.sandbox import Fault, Sandbox
 from connectors.core.testing import SandboxAdapter
 from connectors.core.types import CONTACTS
@@ -79,8 +79,12 @@ class Destination:
 
 
 @pytest.fixture
-def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(SystemClock, "sleep", lambda self, seconds: None)
+def clock(monkeypatch: pytest.MonkeyPatch) -> ManualClock:
+    """The clock of connectors and sandboxes: waiting takes no time."""
+    manual = ManualClock()
+    for name in ("now", "monotonic", "sleep"):
+        monkeypatch.setattr(SystemClock, name, lambda self, *args, name=name: getattr(manual, name)(*args))
+    return manual
 
 
 def connect(slug: str, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Destination:
@@ -91,9 +95,9 @@ def connect(slug: str, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Des
 
 @pytest.fixture(params=DESTINATIONS)
 def destination(
-    request: pytest.FixtureRequest, db: None, no_waiting: None, monkeypatch: pytest.MonkeyPatch
+    request: pytest.FixtureRequest, db: None, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Destination]:
-    sandbox = registry.sandbox_class(request.param)(enforce_limits=False)  # type: ignore[misc]
+    sandbox = registry.sandbox_class(request.param)(clock, enforce_limits=False)  # type: ignore[misc]
     yield connect(request.param, sandbox, monkeypatch)
 
 
