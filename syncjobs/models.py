@@ -16,7 +16,11 @@ from syncjobs.states import LEGAL_PAIRS, ProcessingStatus, SyncStatus
 def _legal() -> Q:
     legal = Q()
     for pair in LEGAL_PAIRS:
-        legal |= Q(sync_status=pair.sync, processing_status=pair.processing)
+        # Compared with a value, NULL is neither true nor false, and a check lets that pass: so it is asked for.
+        absent = pair.processing is None
+        legal |= Q(sync_status=pair.sync, processing_status__isnull=absent) & (
+            Q() if absent else Q(processing_status=pair.processing)
+        )
     return legal
 
 

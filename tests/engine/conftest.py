@@ -121,7 +121,11 @@ def make_contacts(db: None) -> Callable[..., list[Contact]]:
         ]
         Contact.objects.bulk_create(rows)
         ContactPoint.objects.bulk_create(
-            [ContactPoint(contact=c, kind="email", value=c.email, raw=c.email, is_primary=True) for c in rows if c.email]
+            [
+                ContactPoint(contact=c, kind="email", value=c.email, raw=c.email, is_primary=True)
+                for c in rows
+                if c.email
+            ]
         )
         return rows
 
