@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -96,9 +96,9 @@ def connect(slug: str, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Des
 @pytest.fixture(params=DESTINATIONS)
 def destination(
     request: pytest.FixtureRequest, db: None, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Destination]:
+) -> Destination:
     sandbox = registry.sandbox_class(request.param)(clock, enforce_limits=False)  # type: ignore[misc]
-    yield connect(request.param, sandbox, monkeypatch)
+    return connect(request.param, sandbox, monkeypatch)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The queue's statements: who becomes due, who is claimed, what the database refuses, and how many statements it takes."""
+"""The queue's statements: who becomes due, who is claimed, what the database refuses, how many statements it takes."""
 
 from __future__ import annotations
 
