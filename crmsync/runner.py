@@ -169,9 +169,10 @@ def is_json(path: Path) -> bool:
     return True
 
 
-def web_command(host: str, port: int) -> list[str]:
+def web_command(host: str, port: int, processes: int = 1) -> list[str]:
     bind = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    options = ["--worker-class=gthread", "--threads=8", "--workers=1", "--timeout=60", "--graceful-timeout=8"]
+    options = [f"--workers={processes}", "--worker-class=gthread", "--threads=8"]
+    patience = ["--timeout=60", "--graceful-timeout=8"]
     recycle = ["--max-requests=20000", "--max-requests-jitter=2000"]
     quiet = ["--log-level=warning", "--no-control-socket"]
-    return [sys.executable, "-m", "gunicorn", "crmsync.wsgi", f"--bind={bind}", *options, *recycle, *quiet]
+    return [sys.executable, "-m", "gunicorn", "crmsync.wsgi", f"--bind={bind}", *options, *patience, *recycle, *quiet]

@@ -21,9 +21,10 @@ CREDENTIAL_KEYS: list[str] = env.secret_list("CREDENTIAL_KEYS") or [
     key for key in [_local.get("CREDENTIAL_KEYS", "")] if key
 ]
 SITE_URL = env.url("SITE_URL")
-ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
-if SITE_URL and urlsplit(SITE_URL).hostname not in ALLOWED_HOSTS:
-    ALLOWED_HOSTS = [*ALLOWED_HOSTS, str(urlsplit(SITE_URL).hostname)]
+# This machine's own names are always good: health checks of containers use them.
+ALLOWED_HOSTS = [*env.list("ALLOWED_HOSTS", default=[]), "localhost", "127.0.0.1", "[::1]"]
+if SITE_URL:
+    ALLOWED_HOSTS.append(str(urlsplit(SITE_URL).hostname))
 
 INSTALLED_APPS = [
     "unfold",

@@ -11,11 +11,14 @@ import subprocess
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from time import monotonic
 from types import FrameType
 
 import structlog
 from django.db import DatabaseError, connection
+from django.utils import timezone
+from django_q.conf import Conf
 from django_q.models import OrmQ
 from django_q.tasks import async_task
 
@@ -75,7 +78,7 @@ class Supervisor:
     def _watch(self, cluster: "subprocess.Popen[bytes]") -> str | None:
         """Why the cluster must be replaced, or None when we were told to stop."""
         self._seen_at, self._probed_at = monotonic(), float("-inf")
-        self._forget_probes()
+        self._clean_up()
         while not self._stopping.wait(self.patience.look_every):
             if cluster.poll() is not None:
                 return f"it ended with status {cluster.returncode}"
@@ -105,13 +108,21 @@ class Supervisor:
         if not OrmQ.objects.filter(key=queue).exists():
             async_task("crmsync.tasks.probe", cluster=queue, task_name="probe", save=False, ack_failure=True)
 
-    def _forget_probes(self) -> None:
-        """A probe that the last cluster took with it into its grave would keep new ones from being sent."""
+    def _clean_up(self) -> None:
+        """Frees what the last cluster took with it into its grave: our probe, and tasks unless others may hold them."""
         try:
             OrmQ.objects.filter(key=own_queue(self.worker_id)).delete()
+            if self._failures and not self._others_work():
+                OrmQ.objects.filter(key=Conf.CLUSTER_NAME).update(lock=timezone.now())
         except DatabaseError as error:
-            log.warning("old probes not deleted: no database", error=str(error))
+            log.warning("tasks of the last worker not freed: no database", error=str(error))
             connection.close()
+
+    def _others_work(self) -> bool:
+        """Whether another worker was seen lately; the queue does not say whose a claimed task is."""
+        recently = timezone.now() - timedelta(seconds=self.patience.silence)
+        own = (self.worker_id, Heartbeat.SCHEDULER)
+        return Heartbeat.objects.exclude(name__in=own).filter(seen_at__gt=recently).exists()
 
 
 def start_cluster(worker_id: str) -> "subprocess.Popen[bytes]":

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from time import monotonic, sleep
 
 from crmsync.embedded import location
 from crmsync.embedded.binaries import programs_for
@@ -19,6 +20,8 @@ __all__ = ["DATABASE", "ROLE", "EmbeddedServer"]
 
 START_SECONDS = 120  # crash recovery of a large write-ahead log takes its time
 STOP_SECONDS = 12
+ORPHAN_SECONDS = 20  # how long the processes of a killed server may take to notice
+NO_PROCESS = "99999999"  # beyond every system's highest process id
 
 
 class EmbeddedServer:
@@ -104,9 +107,26 @@ class EmbeddedServer:
             create_cluster(self.cluster, programs_for(account), account)
         write_configuration(self.cluster, self.socket_directory, durable=self.durable, account=account)
         if self._postmaster() is None:
-            # A machine that lost power, or kill -9, leaves this file behind with a number that may be anybody's now.
-            (self.cluster / "postmaster.pid").unlink(missing_ok=True)
-        self._control("start", f"--log={self.log}", f"--timeout={START_SECONDS}")
+            self._disown_lock_files()
+        deadline = monotonic() + ORPHAN_SECONDS
+        while True:
+            try:
+                return self._control("start", f"--log={self.log}", f"--timeout={START_SECONDS}")
+            except EmbeddedServerError as error:
+                if "still in use" not in str(error) or monotonic() > deadline:
+                    raise
+            sleep(0.5)
+
+    def _disown_lock_files(self) -> None:
+        """Makes the files of a server that was killed say so: the process id in them may be anybody's by now.
+
+        The rest of postmaster.pid stays, because by it PostgreSQL finds processes of the old server that still run.
+        """
+        lines = self._pid_file()
+        if lines:
+            (self.cluster / "postmaster.pid").write_text("\n".join([NO_PROCESS, *lines[1:], ""]))
+        for name in (location.SOCKET_NAME, f"{location.SOCKET_NAME}.lock"):
+            (self.socket_directory / name).unlink(missing_ok=True)
 
     def _control(self, action: str, *options: str) -> None:
         account = location.server_account()

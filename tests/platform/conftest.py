@@ -1,11 +1,15 @@
 """Users in every role and a client for each."""
 
-from collections.abc import Callable
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from rest_framework.test import APIClient
 
+from crmsync.embedded import EmbeddedServer
 from crmsync.roles import give_role
 
 PASSWORD = "correct horse battery staple"
@@ -30,3 +34,13 @@ def client_of(make_user: Callable[..., Any]) -> Callable[[str | None], APIClient
         return client
 
     return make
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    """A short path for an embedded server's data, open to the server's own user when the tests run as root."""
+    folder = Path(tempfile.mkdtemp(prefix="crmsync-home-"))
+    folder.chmod(0o711)
+    yield folder
+    EmbeddedServer(folder / "postgres").stop()
+    shutil.rmtree(folder)

@@ -2,8 +2,6 @@
 
 import os
 from argparse import ArgumentParser
-from importlib import import_module
-from importlib.util import find_spec
 from typing import Any
 
 from django.core.management import call_command
@@ -12,6 +10,7 @@ from django.db import connections
 
 from crmsync import installation
 from crmsync.runner import RunError, Runner
+from syncjobs import demo
 
 RESET = "made earlier; a new one: .venv/bin/python manage.py changepassword {name}"
 
@@ -40,7 +39,7 @@ class Command(BaseCommand):
     def serve(self, runner: Runner, login: installation.Login) -> None:
         try:
             runner.start_web()
-            if demonstration_wanted():
+            if demo.wanted():
                 runner.start_demonstration()
             runner.start_worker()
             runner.wait_until_ready()
@@ -60,7 +59,3 @@ class Command(BaseCommand):
         self.stdout.write(f"Password: {login.password or earlier}")
         self.stdout.write("Ctrl-C stops everything.")
         self.stdout.flush()
-
-
-def demonstration_wanted() -> bool:
-    return find_spec("syncjobs.demo") is not None and import_module("syncjobs.demo").wanted()

@@ -1,13 +1,12 @@
 """Prepares the database for running; may be repeated at any time."""
 
-from importlib import import_module
-from importlib.util import find_spec
 from typing import Any
 
 from django.core.management import call_command
 from django.core.management.base import BaseCommand
 from django.db import connection
 
+import syncjobs.setup
 from crmsync import installation, tasks
 
 SETUP_LOCK = 0x63726D73  # any number of ours; several hosts that start at once take turns
@@ -33,6 +32,5 @@ class Command(BaseCommand):
         if login is not None:
             self.stdout.write(f"Administrator: {login.email} ({'made now' if login.password else 'was there'}).")
         tasks.ensure_schedules()
-        if find_spec("syncjobs.setup"):
-            for line in import_module("syncjobs.setup").run():
-                self.stdout.write(line)
+        for line in syncjobs.setup.run():
+            self.stdout.write(line)

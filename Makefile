@@ -1,0 +1,64 @@
+# `make run` and `make test` need git, Python 3.11 or newer, and make. Everything else is installed into .venv.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+PORT ?= 8000
+ARGS ?=
+VENV := .venv
+PY := $(VENV)/bin/python
+PIP_INSTALL := $(PY) -m pip install --quiet --disable-pip-version-check --require-hashes
+
+.DEFAULT_GOAL := help
+.PHONY: help install run web test check bench lock
+
+help: ## list these commands
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+install: $(VENV)/.runtime ## install what running needs
+
+run: $(VENV)/.runtime ## run the whole hub on this machine (PORT=8000)
+	@$(PY) manage.py run --port $(PORT)
+
+web: $(VENV)/.runtime ## run the web server alone (PORT=8000)
+	@$(PY) manage.py setup
+	@$(PY) manage.py web --port $(PORT)
+
+test: $(VENV)/.development ## run all tests (ARGS="-k name" for some)
+	@$(PY) -m pytest -n 2 $(ARGS)
+
+bench: $(VENV)/.development ## run the benchmarks
+	@$(PY) -m pytest tests/bench -o python_files='bench_*.py' -s $(ARGS)
+
+check: $(VENV)/.development ## lint, types, import arrows, migrations, API schema, deployment settings
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy .
+	$(VENV)/bin/lint-imports
+	$(PY) manage.py makemigrations --check --dry-run
+	$(PY) manage.py spectacular --validate --fail-on-warn --file /dev/null
+	$(PY) manage.py collectstatic --noinput --dry-run --verbosity 0
+	@secret() { $(PY) -c 'import base64, secrets; print(base64.urlsafe_b64encode(secrets.token_bytes('$$1')).decode())'; }; \
+	SECRET_KEY=$$(secret 48) CREDENTIAL_KEYS=$$(secret 32) SITE_URL=https://crm.example.com DEBUG=no \
+	$(PY) manage.py check --deploy --fail-level WARNING
+
+lock: $(VENV)/.development ## pin all requirements anew
+	cd requirements && for name in base embedded dev; do \
+		../$(VENV)/bin/uv pip compile --quiet --upgrade --generate-hashes --python-version 3.11 $$name.in -o $$name.txt || exit 1; \
+	done
+
+$(VENV)/.created:
+	@$(if $(PYTHON),,$(error Python 3.11 or newer is needed; there is no python3 on this machine))
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed, but $(PYTHON) is $$($(PYTHON) --version). Choose another: make PYTHON=…"; exit 1; }
+	@[ -x $(PY) ] || $(PYTHON) -m venv $(VENV) || \
+		{ rm -rf $(VENV); echo "Python's venv module is missing. On Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
+	@touch $@
+
+$(VENV)/.runtime: requirements/base.txt requirements/embedded.txt | $(VENV)/.created
+	@echo "Installing into $(VENV) …"
+	@$(PIP_INSTALL) -r requirements/base.txt -r requirements/embedded.txt
+	@touch $@
+
+$(VENV)/.development: requirements/dev.txt | $(VENV)/.created
+	@echo "Installing into $(VENV) …"
+	@$(PIP_INSTALL) -r requirements/dev.txt
+	@touch $@
