@@ -13,31 +13,33 @@ R = TypeVar("R")
 def fan_out(work: Callable[[T], R], items: Iterable[T], in_flight: int) -> Iterator[R]:
     """Yields `work(item)` as answers arrive, at most `in_flight` at once, pulling items only when there is room.
 
-    After the first exception (of `work` or of `items`) no further item is pulled; answers already under way are still
-    yielded, because what was sent must be accounted for; then the exception is raised.
+    Items are pulled in the calling thread. After the first exception (of `work` or of `items`) no further item is
+    pulled; answers already under way are still yielded, because what was sent must be accounted for; then the
+    exception is raised.
     """
     stream = iter(items)
     pending: set[Future[R]] = set()
     failure: BaseException | None = None
     exhausted = False
     with ThreadPoolExecutor(max_workers=in_flight, thread_name_prefix="fan-out") as pool:
-        while True:
-            while not exhausted and failure is None and len(pending) < in_flight:
-                try:
-                    pending.add(pool.submit(work, next(stream)))
-                except StopIteration:
-                    exhausted = True
-                except Exception as e:  # noqa: BLE001 - raised below, once what is in flight has come back
-                    failure = e
-            if not pending:
-                break
-            done, pending = wait(pending, return_when=FIRST_COMPLETED)
+        while pending or not (exhausted or failure):
+            full = exhausted or failure is not None or len(pending) >= in_flight
+            # Answers go out before the next item is pulled: that may take long, and they take memory.
+            done, pending = wait(pending, timeout=None if full else 0, return_when=FIRST_COMPLETED)
             for future in done:
                 error = future.exception()
                 if error is None:
                     yield future.result()
                 else:
                     failure = failure or error
+            if exhausted or failure is not None or len(pending) >= in_flight:
+                continue
+            try:
+                pending.add(pool.submit(work, next(stream)))
+            except StopIteration:
+                exhausted = True
+            except Exception as e:  # noqa: BLE001 - raised below, once what is in flight has come back
+                failure = e
     if failure is not None:
         raise failure
 
