@@ -6,7 +6,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import urllib.error
 import urllib.request
@@ -17,6 +16,7 @@ from time import monotonic, sleep
 
 import structlog
 
+from crmsync.embedded.location import data_home, make_data_home
 from crmsync.processes import manage, spawn, stop
 
 log = structlog.get_logger(__name__)
@@ -84,7 +84,8 @@ class Runner:
         """The sandboxes of all connectors, and connections and sample contacts that use them."""
         allowed = [host for host in os.environ.get("ALLOW_PRIVATE_HOSTS", "").split(",") if host]
         self.environment["ALLOW_PRIVATE_HOSTS"] = ",".join([*allowed, "127.0.0.1"])
-        ports_file = Path(tempfile.mkdtemp(prefix="crmsync-sandbox-")) / "ports.json"
+        make_data_home(data_home())
+        ports_file = data_home() / "sandbox-ports.json"
         command = manage("sandbox", f"--ports-file={ports_file}")
         self.start(Child("sandbox", command, after_start=lambda: self._prepare_demonstration(ports_file)))
 
@@ -174,5 +175,5 @@ def web_command(host: str, port: int, processes: int = 1) -> list[str]:
     options = [f"--workers={processes}", "--worker-class=gthread", "--threads=8"]
     patience = ["--timeout=60", "--graceful-timeout=8"]
     recycle = ["--max-requests=20000", "--max-requests-jitter=2000"]
-    quiet = ["--log-level=warning", "--no-control-socket"]
+    quiet = ["--log-level=error", "--no-control-socket"]
     return [sys.executable, "-m", "gunicorn", "crmsync.wsgi", f"--bind={bind}", *options, *patience, *recycle, *quiet]
