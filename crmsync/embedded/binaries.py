@@ -1,5 +1,6 @@
 """Finds PostgreSQL's programs inside the installed wheel, and copies them where the server's user can reach them."""
 
+import os
 import shutil
 import subprocess
 from importlib import metadata, util
@@ -18,16 +19,18 @@ def programs_for(account: Account | None) -> Path:
 
     Raises EmbeddedServerError when the wheel is not installed.
     """
-    installed = installation()
-    if account is None or can_run(installed / "bin" / "postgres", account):
-        return installed / "bin"
-    copied = SYSTEM_HOME / "programs" / f"{INSTALLATION}-{metadata.version(PACKAGE)}"
-    if not (copied / "bin" / "postgres").exists():
-        copy(installed, copied)
-    return copied / "bin"
+    package = installation()
+    programs = package / INSTALLATION / "bin"
+    if account is None or can_run(programs / "initdb", account):
+        return programs
+    copied = SYSTEM_HOME / "programs" / f"{PACKAGE}-{metadata.version(PACKAGE)}"
+    if not copied.exists():
+        copy(package, copied)
+    return copied / PACKAGE / INSTALLATION / "bin"
 
 
 def installation() -> Path:
+    """The wheel's package folder."""
     package = util.find_spec(PACKAGE)
     folders = list(package.submodule_search_locations or []) if package else []
     if not folders or not (Path(folders[0]) / INSTALLATION).is_dir():
@@ -35,7 +38,7 @@ def installation() -> Path:
             "There is no DATABASE_URL and the embedded PostgreSQL is not installed: "
             "set DATABASE_URL, or install requirements/embedded.txt."
         )
-    return Path(folders[0]) / INSTALLATION
+    return Path(folders[0])
 
 
 def can_run(program: Path, account: Account) -> bool:
@@ -54,16 +57,26 @@ def can_run(program: Path, account: Account) -> bool:
     return done.returncode == 0
 
 
-def copy(installed: Path, target: Path) -> None:
-    """Copies what the server needs; the rename at the end keeps half a copy from ever being used."""
-    unfinished = target.with_name(target.name + ".unfinished")
-    shutil.rmtree(unfinished, ignore_errors=True)
-    (unfinished / "bin").mkdir(parents=True)
+def copy(package: Path, target: Path) -> None:
+    """Copies what the server needs, in the wheel's own layout, since programs find their libraries by relative paths.
+
+    The rename at the end keeps half a copy from ever being used.
+    """
+    unfinished = target.with_name(f"{target.name}.{os.getpid()}")
+    installed = unfinished / PACKAGE / INSTALLATION
+    (installed / "bin").mkdir(parents=True)
     for program in PROGRAMS:
-        shutil.copy2(installed / "bin" / program, unfinished / "bin" / program)
+        shutil.copy2(package / INSTALLATION / "bin" / program, installed / "bin" / program)
     for folder in ("lib", "share"):
-        shutil.copytree(installed / folder, unfinished / folder, symlinks=True)
+        shutil.copytree(package / INSTALLATION / folder, installed / folder, symlinks=True)
+    for libraries in package.parent.glob(f"{PACKAGE}.libs"):
+        shutil.copytree(libraries, unfinished / libraries.name)
     for path in [SYSTEM_HOME, target.parent, unfinished, *unfinished.rglob("*")]:
         if not path.is_symlink():
             path.chmod(0o755 if path.is_dir() or path.parent.name == "bin" else 0o644)
-    unfinished.rename(target)
+    try:
+        unfinished.rename(target)
+    except OSError:  # another process was faster
+        shutil.rmtree(unfinished)
+        if not target.exists():
+            raise

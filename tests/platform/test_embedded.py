@@ -138,16 +138,19 @@ def test_below_a_private_home_roots_server_runs_from_copied_programs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, home: Path
 ) -> None:
     private = tmp_path / "private"
-    shutil.copytree(binaries.installation(), private / "pg", symlinks=True)
+    package = binaries.installation()
+    for folder in package.parent.glob(f"{package.name}*"):
+        shutil.copytree(folder, private / folder.name, symlinks=True)
     private.chmod(0o700)
     account = location.server_account()
     assert account is not None
-    monkeypatch.setattr(binaries, "installation", lambda: private / "pg")
+    monkeypatch.setattr(binaries, "installation", lambda: private / package.name)
     monkeypatch.setattr(binaries, "SYSTEM_HOME", home / "system")
     programs = binaries.programs_for(account)
     assert programs.is_relative_to(home / "system")
-    assert binaries.can_run(programs / "postgres", account)
-    assert stat.S_IMODE(private.stat().st_mode) == 0o700
+    assert all(binaries.can_run(programs / name, account) for name in binaries.PROGRAMS)
+    shutil.rmtree(private)
+    assert binaries.can_run(programs / "initdb", account)
 
 
 @root_only

@@ -3,8 +3,8 @@
 from typing import Any
 
 from django.core.management import call_command
-from django.core.management.base import BaseCommand
-from django.db import connection
+from django.core.management.base import BaseCommand, CommandError
+from django.db import OperationalError, connection
 
 import syncjobs.setup
 from crmsync import installation, tasks
@@ -17,8 +17,11 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         installation.secure()
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_lock(%s)", [SETUP_LOCK])
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_lock(%s)", [SETUP_LOCK])
+        except OperationalError as error:
+            raise CommandError(f"The database cannot be used: {error}", returncode=2) from error
         try:
             self.prepare(options["verbosity"])
         finally:
