@@ -26,7 +26,7 @@ _COLUMNS = (
     *("id", *SCALAR_FIELDS, "attributes", "email", "phone", "name_hash", "identity_hash"),
     *("provenance", "version", "created_at", "updated_at"),
 )
-_READ = ("id", *SCALAR_FIELDS, "attributes", "provenance", "version", "created_at", "updated_at")
+_READ = ("id", *SCALAR_FIELDS, "attributes", "provenance", "version")
 _TYPES = (
     *("uuid", *("varchar",) * 5, "date", "varchar", "varchar", "jsonb", "varchar", "varchar", "int8", "int8"),
     *("jsonb", "int4", "timestamptz", "timestamptz"),
@@ -35,21 +35,26 @@ _POINT_COLUMNS = ("contact_id", "kind", "value", "raw", "label", "is_primary", "
 _POINT_TYPES = ("uuid", "varchar", "varchar", "varchar", "varchar", "bool", "int2")
 _KINDS = {"emails": "email", "phones": "phone"}
 
+# LATERAL with OFFSET 0 holds the planner to one index probe a key: freshly loaded tables have no statistics, and with a
+# few thousand keys it would rather read the whole table for every batch.
 _FIND = """
 WITH found AS (
-    SELECT contact_id AS id FROM contacts_contactpoint WHERE kind = 'email' AND value = ANY(%(emails)s)
+    SELECT p.contact_id AS id FROM unnest(%(emails)s::varchar[]) AS key, LATERAL (
+        SELECT contact_id FROM contacts_contactpoint WHERE kind = 'email' AND value = key OFFSET 0) p
     UNION
-    SELECT p.contact_id FROM contacts_contactpoint p JOIN contacts_contact n ON n.id = p.contact_id
-     WHERE p.kind = 'phone' AND p.value = ANY(%(phones)s)
-       AND (%(names)s::int8[] IS NULL OR n.name_hash = ANY(%(names)s))
+    SELECT n.id FROM unnest(%(phones)s::varchar[]) AS key, LATERAL (
+        SELECT contact_id FROM contacts_contactpoint WHERE kind = 'phone' AND value = key OFFSET 0) p, LATERAL (
+        SELECT id, name_hash FROM contacts_contact WHERE id = p.contact_id OFFSET 0) n
+     WHERE %(names)s::int8[] IS NULL OR n.name_hash = ANY(%(names)s)
     UNION
-    SELECT id FROM contacts_contact WHERE identity_hash = ANY(%(identities)s)
+    SELECT n.id FROM unnest(%(identities)s::int8[]) AS key, LATERAL (
+        SELECT id FROM contacts_contact WHERE identity_hash = key OFFSET 0) n
     UNION
     SELECT unnest(%(ids)s::uuid[])
 )
-SELECT {columns} FROM contacts_contact JOIN found USING (id) WHERE deleted_at IS NULL ORDER BY id
+SELECT {columns} FROM found, LATERAL (SELECT * FROM contacts_contact WHERE id = found.id OFFSET 0) c
+ WHERE c.deleted_at IS NULL ORDER BY c.id
 """
-
 _WRITTEN = ", ".join(f"{name} = t.{name}" for name in _COLUMNS if name not in ("id", "created_at"))
 _CREATE_CHANGES = (
     "CREATE TEMP TABLE IF NOT EXISTS contact_change ON COMMIT DELETE ROWS"  # noqa: S608
@@ -67,14 +72,17 @@ class ConcurrentChange(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A living contact as the database has it."""
+    """A living contact as the database has it. `stamps` is its provenance as JSON text."""
 
     id: UUID
     record: ContactRecord
-    provenance: Mapping[str, Any]
+    stamps: str
     version: int
-    created_at: datetime
-    updated_at: datetime
+
+    @property
+    def provenance(self) -> dict[str, dict[str, str]]:
+        """Field → {"by": source, "at": ISO 8601 time}."""
+        return orjson.loads(self.stamps)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +139,7 @@ def find(lookup: Lookup) -> list[Stored]:
         "ids": list(lookup.ids),
     }
     with connection.cursor() as cursor, _by_index(cursor):
-        cursor.execute(_FIND.format(columns=", ".join(_READ)), parameters)
+        cursor.execute(_FIND.format(columns=", ".join(f"c.{name}" for name in _READ)), parameters)
         rows = cursor.fetchall()
         points = _points_of([row[0] for row in rows], cursor) if rows else {}
     return [_stored(row, points) for row in rows]
@@ -163,15 +171,17 @@ def _points_of(ids: list[UUID], cursor: Any) -> dict[UUID, dict[str, list[Point]
 
 
 def _stored(row: tuple[Any, ...], points: Mapping[UUID, Mapping[str, list[Point]]]) -> Stored:
-    contact_id, *scalars, attributes, provenance, version, created_at, updated_at = row
+    contact_id, first, last, middle, company, job_title, birth_date, domain_id, page_id, attributes, stamps, version = (
+        row
+    )
     own = points.get(contact_id, {})
     record = ContactRecord(
-        **dict(zip(SCALAR_FIELDS, scalars, strict=True)),
-        emails=tuple(own.get("email", ())),
-        phones=tuple(own.get("phone", ())),
-        attributes=orjson.loads(attributes),
+        *(first, last, middle, company, job_title, birth_date, domain_id, page_id),
+        tuple(own.get("email", ())),
+        tuple(own.get("phone", ())),
+        orjson.loads(attributes),
     )
-    return Stored(contact_id, record, orjson.loads(provenance), version, created_at, updated_at)
+    return Stored(contact_id, record, stamps, version)
 
 
 def save(changes: Sequence[Change], source: str, at: datetime | None = None) -> None:
@@ -237,7 +247,7 @@ def _row(change: Change, source: str, at: datetime) -> tuple[Any, ...]:
         hash_of(identity_text(name, record.company.casefold())) if told_by_name else None,
         Jsonb(provenance, orjson.dumps),
         before.version + 1 if before else 1,
-        before.created_at if before else at,
+        at,
         at,
     )
 
