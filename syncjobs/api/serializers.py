@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from drf_spectacular.utils import inline_serializer
 from rest_framework import serializers
@@ -27,6 +28,15 @@ class ConnectionKeyField(serializers.CharField):
         """The value is a connection by now: there is nothing of text left to check."""
 
 
+class TextUUIDField(serializers.UUIDField):
+    """A UUID as text; REST framework's own also takes whole numbers for one."""
+
+    def to_internal_value(self, data: Any) -> UUID:
+        if not isinstance(data, str):
+            self.fail("invalid", value=data)
+        return super().to_internal_value(data)
+
+
 class QueueSerializer(serializers.Serializer):
     crm = ConnectionKeyField()
     priority = serializers.ChoiceField(choices=["normal", "high"], default="normal")
@@ -41,7 +51,7 @@ class QueuedSerializer(serializers.Serializer):
 
 
 class BulkQueueSerializer(serializers.Serializer):
-    contact_ids = serializers.ListField(child=serializers.UUIDField(), min_length=1, max_length=BULK_MOST)
+    contact_ids = serializers.ListField(child=TextUUIDField(), min_length=1, max_length=BULK_MOST)
     crm = ConnectionKeyField()
 
 
