@@ -65,6 +65,18 @@ def normalize_phone(given: str, region: str) -> Phone:
     return Phone((digits or raw.lstrip("+ ") or "?")[:VALUE_LIMIT], raw[:RAW_LIMIT], reason)
 
 
+def possible_starts(given: str, region: str) -> set[str]:
+    """How values may begin when only the beginning of a phone is known: "8 916" → "8916", "+8916", "+7916" …"""
+    digits = _NOT_DIGITS.sub("", given)
+    starts = {digits, f"+{digits}"}
+    plan = _plan_of_region(region)
+    if not given.strip().startswith("+"):
+        starts.add(f"+{plan.code}{digits}")
+        if plan.prefix and digits.startswith(plan.prefix):
+            starts.add(f"+{plan.code}{digits.removeprefix(plan.prefix)}")
+    return starts - {"", "+", f"+{plan.code}"}
+
+
 def _read_plainly(raw: str, region: str) -> str | None:
     """The fast path: digits and separators alone, no doubt about prefixes. None hands over to the library."""
     if not _PLAIN.fullmatch(raw) or _TRUNK_IN_BRACKETS in raw:

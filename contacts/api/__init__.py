@@ -1,0 +1,1 @@
+"""REST for contacts: /api/v3/contacts."""

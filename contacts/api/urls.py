@@ -1,0 +1,16 @@
+"""Paths below /api/: v3/contacts, with or without a trailing slash; the schema shows those without."""
+
+from django.urls import path
+
+from contacts.api.views import BulkUpsertView, ContactDetailView, ContactListView
+
+_VIEWS = {
+    "v3/contacts": (ContactListView, "contact-list"),
+    "v3/contacts/bulk-upsert": (BulkUpsertView, "contact-bulk-upsert"),
+    "v3/contacts/<uuid:contact_id>": (ContactDetailView, "contact-detail"),
+}
+
+urlpatterns = [
+    *(path(route, view.as_view(), name=name) for route, (view, name) in _VIEWS.items()),
+    *(path(f"{route}/", view.as_view(schema=None)) for route, (view, _) in _VIEWS.items()),
+]
