@@ -1,7 +1,5 @@
 """Mounts every app's URLs; modules below /api/ spell their paths from the version on, such as `v3/contacts`."""
 
-from importlib.util import find_spec
-
 from django.contrib import admin
 from django.urls import include, path, re_path
 from django.views.generic import RedirectView
@@ -10,10 +8,10 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 from crmsync import errors
 from crmsync.health import HealthView
 
-API_APPS = ["crmsync.api", "syncjobs.api", "connectors.api", "contacts.api"]
+API_APPS = ["crmsync", "syncjobs", "connectors", "contacts"]
 
 urlpatterns = [
-    *(path("api/", include(f"{app}.urls")) for app in API_APPS if find_spec(app) and find_spec(f"{app}.urls")),
+    *(path("api/", include(f"{app}.api.urls")) for app in API_APPS),
     path("api/schema", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
     re_path(r"^api/", errors.not_found),
