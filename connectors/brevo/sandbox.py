@@ -13,6 +13,7 @@ from connectors.brevo.sandbox_imports import Imports
 from connectors.brevo.sandbox_records import ENGLISH, Account, Person, absent, refused
 from connectors.core.clock import Clock
 from connectors.core.sandbox import Refused, Sandbox, SandboxReply, SandboxRequest, WindowLimit, route
+from connectors.core.types import Capabilities
 
 KEY = "xkeysib-sandbox"
 CONTACTS = "/v3/contacts"
@@ -26,6 +27,8 @@ class BrevoSandbox(Sandbox):
     """
 
     slug = "brevo"
+    key_field = "EMAIL"
+    short = {"import_rows": 300, "import_threshold": 200}
     missing = {"code": "document_not_found", "message": "Not found"}
 
     def __init__(
@@ -66,8 +69,11 @@ class BrevoSandbox(Sandbox):
     def sample_values(self, number: int) -> dict[str, Any]:
         return {"EMAIL": f"person{number}@example.com", "FIRSTNAME": f"Ann {number}", "LASTNAME": "Bell"}
 
-    def bad_values(self) -> dict[str, Any]:
-        return {"EMAIL": "not-an-address", "FIRSTNAME": "Nobody"}
+    def bad_values(self, number: int) -> dict[str, Any]:
+        return {"EMAIL": f"not-an-address-{number}", "FIRSTNAME": "Nobody"}
+
+    def most_held(self, capabilities: Capabilities) -> int:
+        return 3 * int(self.short["import_rows"]) + 1
 
     def before(self, request: SandboxRequest) -> SandboxReply | None:
         self.imports.advance(self.clock.monotonic())

@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 import orjson
 
 from connectors.core.clock import Clock, SystemClock
+from connectors.core.types import Capabilities
 
 
 @dataclass(frozen=True)
@@ -117,11 +118,14 @@ def route(method: str, pattern: str) -> Callable[[Handler], Handler]:
 class Sandbox:
     """A remote system in memory. Subclasses add routes, state and `authenticate`; answers follow the fact sheets.
 
-    `handle` is safe to call from several threads: one request is carried out at a time.
+    `handle` is safe to call from several threads: one request is carried out at a time. `key_field` is the field by
+    which records are told apart; `short` are settings of a connection with which the conformance cases take little.
     """
 
     slug: ClassVar[str]
     missing: ClassVar[Any] = {"message": "Not found"}
+    key_field: ClassVar[str] = "email"
+    short: ClassVar[Mapping[str, Any]] = {}
 
     def __init__(self, clock: Clock | None = None, *, enforce_limits: bool = True) -> None:
         self.clock = clock or SystemClock()
@@ -135,6 +139,22 @@ class Sandbox:
     def config(self, base_url: str) -> dict[str, Any]:
         """The settings and secrets with which a connection signs in here."""
         raise NotImplementedError  # pragma: no cover - every stand-in names its own
+
+    def people(self) -> list[dict[str, Any]]:
+        """Every stored contact, with its "id" and its fields."""
+        raise NotImplementedError  # pragma: no cover - every stand-in has its own
+
+    def sample_values(self, number: int) -> dict[str, Any]:
+        """The values of an acceptable contact, another one for every number; made-up people only."""
+        raise NotImplementedError  # pragma: no cover - every stand-in has its own
+
+    def bad_values(self, number: int) -> dict[str, Any]:
+        """The values of a contact that is refused for what is in it, another one for every number."""
+        raise NotImplementedError  # pragma: no cover - every stand-in has its own
+
+    def most_held(self, capabilities: Capabilities) -> int:
+        """How many changes `write` may have pulled without an outcome, under the `short` settings."""
+        return (capabilities.max_in_flight + 2) * capabilities.write_batch
 
     def before(self, request: SandboxRequest) -> SandboxReply | None:
         """Limits and credentials: an answer here keeps the handler from being called."""

@@ -238,7 +238,10 @@ class ReadMode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ReadQuery:
-    """`cursor` is what the connector itself put into an earlier Page; None starts from the beginning."""
+    """`cursor` is what the connector itself put into an earlier Page; None starts from the beginning.
+
+    `limit` is the most records a page may have; None leaves it to the connector.
+    """
 
     entity: str = CONTACTS
     mode: ReadMode = ReadMode.FULL

@@ -60,8 +60,8 @@ class HubSpotSandbox(Sandbox):
     def sample_values(self, number: int) -> dict[str, Any]:
         return {"email": f"person{number}@example.com", "firstname": f"Ann {number}", "lastname": "Bell"}
 
-    def bad_values(self) -> dict[str, Any]:
-        return {"email": "not-an-address", "firstname": "Nobody"}
+    def bad_values(self, number: int) -> dict[str, Any]:
+        return {"email": f"not-an-address-{number}", "firstname": "Nobody"}
 
     def before(self, request: SandboxRequest) -> SandboxReply | None:
         token = request.headers.get("authorization", "").removeprefix("Bearer ")

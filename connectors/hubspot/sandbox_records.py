@@ -28,7 +28,7 @@ ACCOUNT_DETAILS = {
     "dataHostingLocation": "na1",
 }
 ALWAYS = ("createdate", "email", "firstname", "hs_object_id", "lastmodifieddate", "lastname")
-CORRELATION = "20f9c0de-0000-4000-8000-000000000000"
+CORRELATION = "20f9c0de-7a1b-4c3d-8e5f-a0b1c2d3e4f5"
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]{2,}")
 _READ_ONLY = ("createdate", "lastmodifieddate", "hs_object_id")
 _PROPERTIES = {

@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from connectors.core import registry
+from connectors.core.base import Connector
+from tests.conformance.bench import Bench
+from tests.plugins.toy import dropped_in, toy_connector
+
+__all__ = ["bench", "connector_class", "toy_connector"]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Every connector that has a sandbox, and a toy that stands for those still to come."""
+    if "slug" in metafunc.fixturenames:
+        ours = [slug for slug in registry.all_connectors() if registry.sandbox_class(slug) is not None]
+        metafunc.parametrize("slug", [*ours, "toy"])
+
+
+@pytest.fixture
+def connector_class(slug: str) -> Iterator[type[Connector]]:
+    if slug != "toy":
+        yield registry.get(slug)
+        return
+    with dropped_in():
+        yield registry.get(slug)
+
+
+@pytest.fixture
+def bench(slug: str, connector_class: type[Connector]) -> Iterator[Bench]:
+    sandbox = registry.sandbox_class(slug)
+    assert sandbox is not None
+    made = Bench(connector_class, sandbox)
+    yield made
+    made.connector.close()

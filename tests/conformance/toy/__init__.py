@@ -1,0 +1,1 @@
+"""The smallest connector there can be: a list of people with unique addresses."""
