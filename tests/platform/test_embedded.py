@@ -17,7 +17,10 @@ from crmsync.environment import BASE_DIR
 from tests.platform.processes import environment, run, start, wait_for
 
 pytestmark = pytest.mark.slow
-QUERY = "import django; django.setup(); from django.db import connection as c; k = c.cursor(); "
+QUERY = (
+    "import psycopg; from crmsync import embedded; s = embedded.server(); s.ensure_running(); "
+    "k = psycopg.connect(host=str(s.socket_directory), dbname='crmsync', user='crmsync', autocommit=True).cursor(); "
+)
 ASK = ["-c", QUERY + "k.execute('SELECT pg_postmaster_start_time()'); print(k.fetchone()[0].isoformat())"]
 HOLD = ["-c", QUERY + "k.execute('SELECT 1'); print('connected', flush=True); import time; time.sleep(60)"]
 
@@ -171,7 +174,7 @@ def test_an_ordinary_user_runs_the_server_himself_in_his_checkout(home: Path) ->
 
 def can_use_python(uid: int) -> bool:
     try:
-        done = subprocess.run([sys.executable, "-c", "import django"], user=uid, extra_groups=[], capture_output=True)
+        done = subprocess.run([sys.executable, "-c", "import psycopg"], user=uid, extra_groups=[], capture_output=True)
     except OSError:
         return False
     return done.returncode == 0

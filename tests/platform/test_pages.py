@@ -77,4 +77,5 @@ def test_the_schema_and_its_page_and_the_browsable_api_open(administrator: Clien
 
 
 def test_the_front_door_leads_to_the_admin() -> None:
-    assert Client().get("/")["Location"] == "/admin/"
+    for door in ("/", "/admin"):
+        assert Client().get(door)["Location"] == "/admin/"
