@@ -23,9 +23,9 @@ class ContactNotFound(LookupError):
 
 
 @transaction.atomic
-def create(record: ContactRecord, *, source: str) -> store.Stored:
-    """Stores a new contact, whoever else has its e-mail: shared mailboxes exist."""
-    contact_id = uuid7()
+def create(record: ContactRecord, *, source: str, contact_id: UUID | None = None) -> store.Stored:
+    """Stores a new contact, whoever else has its e-mail: shared mailboxes exist. The id is made unless given."""
+    contact_id = contact_id or uuid7()
     change = store.Change.between(contact_id, None, _settled(record))
     if change is None:
         raise AssertionError("a new contact always differs from none")
