@@ -27,6 +27,7 @@ COMMON_REFUSALS = {
     "415": "The body is not JSON.",
     "429": "Too many requests: the header Retry-After says when to try again.",
 }
+WRITE_REFUSALS = {"409": "It does not fit the present state of things."}
 
 
 class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
@@ -49,6 +50,7 @@ def add_refusals(result: dict[str, Any], generator: Any, request: Any, public: b
         for method, operation in operations.items():
             if method not in {"get", "post", "put", "patch", "delete"}:
                 continue
-            for code, description in COMMON_REFUSALS.items():
+            refusals = COMMON_REFUSALS if method == "get" else {**COMMON_REFUSALS, **WRITE_REFUSALS}
+            for code, description in refusals.items():
                 operation["responses"].setdefault(code, {"description": description, "content": content})
     return result

@@ -175,5 +175,5 @@ def web_command(host: str, port: int, processes: int = 1) -> list[str]:
     options = [f"--workers={processes}", "--worker-class=gthread", "--threads=8"]
     patience = ["--timeout=60", "--graceful-timeout=8"]
     recycle = ["--max-requests=20000", "--max-requests-jitter=2000"]
-    quiet = ["--log-level=error", "--no-control-socket"]
+    quiet = ["--log-level=error", "--no-control-socket", "--limit-request-line=8190"]
     return [sys.executable, "-m", "gunicorn", "crmsync.wsgi", f"--bind={bind}", *options, *patience, *recycle, *quiet]
