@@ -1,4 +1,4 @@
-"""The toy connector, dropped in as a folder. A conftest makes it known by `from tests.plugins.toy import toy_connector`."""
+"""The toy connector, dropped in as a folder: `from tests.plugins.toy import toy_connector` in a conftest."""
 
 from __future__ import annotations
 
