@@ -102,8 +102,9 @@ def test_another_method_another_type_and_an_unknown_address() -> None:
     assert client.get(LOGIN).status_code == 405
     form = post("email=a", "application/x-www-form-urlencoded")
     assert (form.status_code, form.json()["code"]) == (415, "unsupported_media_type")
-    missing = client.get("/api/v9/nothing")
-    assert (missing.status_code, missing.json()["code"]) == (404, "not_found")
+    strict = Client(enforce_csrf_checks=True)
+    for missing in (client.get("/api/v9/nothing"), strict.post("/api/v9/nothing")):
+        assert (missing.status_code, missing.json()["code"]) == (404, "not_found")
     assert client.get("/nowhere").json()["code"] == "not_found"
 
 
