@@ -146,7 +146,7 @@ class ContactAdmin(ModelAdmin):
 
 def _field_label(field: str) -> str:
     labels = {"emails": _("e-mails"), "phones": _("phones")}
-    return str(labels[field] if field in labels else Contact._meta.get_field(field).verbose_name)
+    return str(labels[field] if field in labels else getattr(Contact._meta.get_field(field), "verbose_name", field))
 
 
 def _when(at: str) -> str:

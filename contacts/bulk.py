@@ -114,6 +114,7 @@ class _Chunk:
         self.touched = touched
         self.working: dict[UUID, _Working] = {}
         self.candidates = _Candidates()
+        self.seen: set[UUID] = set()
 
     def run(self, items: Sequence[Incoming]) -> list[Outcome]:
         keys = [Keys.of(item.record) for item in items]
@@ -127,13 +128,14 @@ class _Chunk:
         ]
         store.save(changes, self.source)
         if self.touched is not None:
-            self.touched.add(contact_id for contact_id, working in self.working.items() if working.settled)
+            met = (contact_id for contact_id, working in self.working.items() if working.settled)
+            self.touched.add(contact_id for contact_id in met if contact_id not in self.seen)
         return outcomes
 
     def _read(self, items: Sequence[Incoming], keys: Sequence[Keys]) -> None:
         found = store.find(_lookup(items, keys, self.match_order))
-        seen = self.touched.among([stored.id for stored in found]) if self.touched is not None and found else set()
-        self.seen = seen
+        if self.touched is not None and found:
+            self.seen = self.touched.among([stored.id for stored in found])
         for stored in found:
             self.working[stored.id] = _Working(stored, stored.record)
             self.candidates.add(stored.id, Keys.of(stored.record))

@@ -5,8 +5,7 @@ Keys, tried in the order given:
 - `email`: any e-mail in common.
 - `phone`: an E.164 phone in common and names that do not contradict each other: people who share a phone stay
   different people.
-- `phone_and_name`: any phone in common, as given if need be, and the same full name; not between two people who
-  both have e-mails, since those would have matched by e-mail.
+- `phone_and_name`: for records without e-mail: any phone in common, as given if need be, and the same full name.
 - `identity`: for records without e-mail: the same full name and company, a contact without e-mail, and phones that
   do not contradict each other. It is what makes a second import of rows without e-mail change nothing.
 """
@@ -23,6 +22,7 @@ from contacts.records import ContactRecord
 from contacts.text import name_key
 
 MatchKey = Literal["email", "phone", "phone_and_name", "identity"]
+SHORTEST_NUMBER = 7
 IMPORT_ORDER: tuple[MatchKey, ...] = ("email", "phone_and_name", "identity")
 
 
@@ -96,15 +96,20 @@ def match(keys: Keys, candidates: Iterable[Candidate], match_order: Sequence[Mat
 
 
 def prefer(keys: Keys, ambiguous: Ambiguous, candidates: Iterable[Candidate]) -> UUID:
-    """One of the ambiguous candidates, always the same: the only one of that name, else the oldest."""
-    named = sorted(
-        {
-            item.contact_id
-            for item in candidates
-            if item.contact_id in ambiguous.candidates and item.keys.name == keys.name
-        }
+    """One of the ambiguous candidates, always the same: of the same name, as much without e-mail as the record, with
+    exactly its phones, the oldest. So the rows of a file find in a second import whom they found in the first."""
+    fitting = [item for item in candidates if item.contact_id in ambiguous.candidates]
+    return min(fitting, key=lambda item: _distance(keys, item)).contact_id
+
+
+def _distance(keys: Keys, item: Candidate) -> tuple[bool, bool, bool, UUID]:
+    other = item.keys
+    return (
+        other.name != keys.name,
+        bool(other.emails) != bool(keys.emails),
+        other.phones != keys.phones,
+        item.contact_id,
     )
-    return named[0] if named else ambiguous.candidates[0]
 
 
 def names_agree(one: str, other: str) -> bool:
@@ -126,12 +131,14 @@ def _by_phone(keys: Keys, other: Keys) -> bool:
 
 
 def _by_phone_and_name(keys: Keys, other: Keys) -> bool:
-    return (
-        keys.name == other.name
-        and not keys.phones.isdisjoint(other.phones)
-        and not (keys.emails and other.emails)
-        and (bool(keys.name) or not (keys.emails or other.emails))
-    )
+    if keys.emails or keys.name != other.name or (not keys.name and other.emails):
+        return False
+    return any(_tells(phone) for phone in keys.phones & other.phones)
+
+
+def _tells(phone: str) -> bool:
+    """A number and not an extension or a remark."""
+    return is_e164(phone) or (phone.isdigit() and len(phone) >= SHORTEST_NUMBER)
 
 
 def _by_identity(keys: Keys, other: Keys) -> bool:

@@ -7,12 +7,13 @@ from dataclasses import replace
 from uuid import UUID
 
 from django.db import connection, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from contacts import store
 from contacts.hooks import contacts_changed
 from contacts.identifiers import uuid7
-from contacts.models import Contact, ContactQuerySet
+from contacts.models import Contact
 from contacts.records import ContactRecord, settle_primary
 
 DELETE_CHUNK = 5_000
@@ -67,7 +68,7 @@ def delete_many(contact_ids: Iterable[UUID], *, source: str) -> int:
     return sum(_delete_chunk(chunk, source) for chunk in _chunks(contact_ids))
 
 
-def delete_queryset(queryset: ContactQuerySet, *, source: str) -> int:
+def delete_queryset(queryset: QuerySet[Contact], *, source: str) -> int:
     """The same for a queryset of any size, read by a server-side cursor."""
     ids = queryset.order_by().values_list("id", flat=True)
     return delete_many(list(ids) if connection.in_atomic_block else ids.iterator(DELETE_CHUNK), source=source)

@@ -63,7 +63,8 @@ def read_cards(lines: Iterator[Line]) -> Iterator[Card]:
 
 def _unfold(lines: Iterator[Line]) -> Iterator[tuple[int, str, str]]:
     """Logical lines: (number, text, fault). Continued lines are joined as long as the property is one we read."""
-    number, parts, fault, length = 0, [], "", 0
+    number, fault, length = 0, "", 0
+    parts: list[str] = []
     for line in lines:
         text = line.text.rstrip("\r\n")
         soft = bool(parts) and parts[-1].endswith("=") and "QUOTED-PRINTABLE" in parts[0].upper()
@@ -147,13 +148,17 @@ class CardReader:
             for field, part in zip(("last_name", "first_name", "middle_name"), parts[:3], strict=True):
                 self.builder.text(values, field, part)
         elif name == "ORG":
-            values.get("company") or self.builder.text(values, "company", _unescape(_split(value)[0]))
+            self._first(values, "company", _unescape(_split(value)[0]))
         elif name == "TITLE":
-            values.get("job_title") or self.builder.text(values, "job_title", _unescape(value))
+            self._first(values, "job_title", _unescape(value))
         elif name == "BDAY":
             self.builder.birth_date(values, _unescape(value))
         elif name == "FN":
             values.setdefault("full_name", _unescape(value))
+
+    def _first(self, values: dict[str, Any], field: str, given: str) -> None:
+        if not values.get(field):
+            self.builder.text(values, field, given)
 
     def _full_name(self, values: dict[str, Any]) -> None:
         full = values.pop("full_name", "")
