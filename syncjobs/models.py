@@ -55,7 +55,14 @@ class ContactSync(models.Model):
     priority = models.SmallIntegerField(default=0, db_default=0)
     due_at = models.DateTimeField(null=True, blank=True)
     run = models.ForeignKey(
-        "Run", on_delete=models.SET_NULL, null=True, blank=True, related_name="claims", db_index=False
+        # Without a constraint: it would be checked anew for every claimed row, always for the same run.
+        "Run",
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="claims",
+        db_index=False,
+        db_constraint=False,
     )
     created_at = models.DateTimeField(default=timezone.now, db_default=Now(), editable=False)
 
@@ -95,7 +102,10 @@ class ContactSync(models.Model):
 class SyncSnapshot(models.Model):
     """The values of a link that both sides last agreed on, by their field keys. Apart, to keep queue rows small."""
 
-    link = models.OneToOneField(ContactSync, primary_key=True, on_delete=models.CASCADE, related_name="snapshot")
+    # Without a constraint: snapshots are only ever stored beside the update of their link.
+    link = models.OneToOneField(
+        ContactSync, primary_key=True, on_delete=models.CASCADE, related_name="snapshot", db_constraint=False
+    )
     values = models.JSONField(default=dict)
 
     class Meta:
@@ -177,7 +187,7 @@ class RunItem(models.Model):
         CONFLICT = "conflict", _("conflict")
         FAIL = "fail", _("failed")
 
-    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="items", db_index=False)
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="items", db_index=False, db_constraint=False)
     contact_id = models.UUIDField(_("contact"), null=True)
     external_id = models.CharField(_("remote id"), max_length=255, blank=True, default="", db_default="")
     action = models.CharField(_("action"), max_length=10, choices=Action.choices)

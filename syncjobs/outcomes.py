@@ -33,10 +33,7 @@ UPDATE syncjobs_contactsync s SET
     external_id = CASE WHEN o.external_id = '' THEN s.external_id ELSE o.external_id END,
     external_ref = CASE WHEN o.external_ref = '' THEN s.external_ref ELSE o.external_ref END,
     external_version = CASE WHEN o.external_version = '' THEN s.external_version ELSE o.external_version END
-FROM unnest(%(ids)s::bigint[], %(external_ids)s::text[], %(refs)s::text[], %(versions)s::text[], %(hashes)s::bytea[],
-            %(pushed)s::int[], %(warnings)s::text[])
-     AS o(id, external_id, external_ref, external_version, hash, version, warning)
-WHERE s.id = o.id AND s.run_id = %(run)s
+FROM syncjobs_outcome o WHERE s.id = o.id AND s.run_id = %(run)s
 """
 
 _FAIL = f"""
@@ -60,15 +57,24 @@ FROM unnest(%(ids)s::bigint[], %(messages)s::text[]) AS o(id, message)
 WHERE s.id = o.id AND s.run_id = %(run)s
 """
 
+# Filled by COPY: as parameters, the texts of a thousand rows would cost more than storing them.
+_TABLE = """
+CREATE TEMP TABLE IF NOT EXISTS syncjobs_outcome (
+    id bigint, external_id text, external_ref text, external_version text, hash bytea, version int, warning text,
+    snapshot jsonb
+) ON COMMIT DELETE ROWS;
+DELETE FROM syncjobs_outcome
+"""
+
 _OWNED = """
-SELECT o.id FROM unnest(%(ids)s::bigint[], %(external_ids)s::text[]) AS o(id, external_id)
-JOIN syncjobs_contactsync other ON other.connection_id = %(connection)s AND other.external_id = o.external_id
-WHERE o.external_id <> '' AND other.id <> o.id
+DELETE FROM syncjobs_outcome o USING syncjobs_contactsync other
+WHERE other.connection_id = %(connection)s AND other.external_id = o.external_id AND o.external_id <> ''
+  AND other.id <> o.id
+RETURNING o.id
 """
 
 _SNAPSHOT = """
-INSERT INTO syncjobs_syncsnapshot (link_id, values)
-SELECT o.id, o.values::jsonb FROM unnest(%(ids)s::bigint[], %(values)s::text[]) AS o(id, values)
+INSERT INTO syncjobs_syncsnapshot (link_id, values) SELECT id, snapshot FROM syncjobs_outcome WHERE snapshot IS NOT NULL
 ON CONFLICT (link_id) DO UPDATE SET values = excluded.values
 """
 
@@ -133,11 +139,9 @@ def _store(run: Run, connection: Connection, settled: Sequence[Settled]) -> bool
     bad = [s for s in settled if s.result in ("failed", "conflicts")]
     skipped = [s for s in settled if s.result == "skipped"]
     with database.cursor() as cursor:
-        good, taken = _without_owned(cursor, connection, good)
-        bad = bad + taken
         if good:
-            cursor.execute(_SUCCEED, {"run": run.pk, **_success_columns(good)})
-            _store_snapshots(cursor, good)
+            good, taken = _succeed(cursor, run, connection, good)
+            bad = bad + taken
         if bad:
             cursor.execute(_FAIL, {"run": run.pk, **_failure_columns(bad)})
         if skipped:
@@ -147,40 +151,49 @@ def _store(run: Run, connection: Connection, settled: Sequence[Settled]) -> bool
         return count(cursor, run, [*good, *bad, *skipped])
 
 
-def _without_owned(cursor: Any, connection: Connection, good: list[Settled]) -> tuple[list[Settled], list[Settled]]:
-    """Parts off those whose remote record belongs to another link, the later of two within this batch too."""
-    fresh = [s for s in good if s.outcome is not None and s.outcome.external_id not in ("", s.item.link.external_id)]
-    if not fresh:
-        return good, []
-    external_ids = [s.outcome.external_id for s in fresh if s.outcome is not None]
-    cursor.execute(
-        _OWNED,
-        {"ids": [s.item.link.id for s in fresh], "external_ids": external_ids, "connection": connection.pk},
-    )
-    refused = {row[0] for row in cursor.fetchall()}
-    seen: set[str] = set()
-    for one, external_id in zip(fresh, external_ids, strict=True):
-        if external_id in seen:
-            refused.add(one.item.link.id)
-        seen.add(external_id)
+def _succeed(cursor: Any, run: Run, connection: Connection, good: list[Settled]) -> tuple[list[Settled], list[Settled]]:
+    """Stores the good ones; parts off those whose remote record belongs to another link, here or stored before."""
+    good, doubles = _without_doubles(good)
+    cursor.execute(_TABLE)
+    with cursor.copy("COPY syncjobs_outcome FROM STDIN") as copy:
+        for s in good:
+            copy.write_row(_row(s))
+    cursor.execute(_OWNED, {"connection": connection.pk})
+    owned = {row[0] for row in cursor.fetchall()}
+    cursor.execute(_SUCCEED, {"run": run.pk})
+    cursor.execute(_SNAPSHOT)
     message = f"The record in {connection.spec.label} is already linked to another contact of the hub: merge the two."
-    taken = [
-        Settled(s.item, "failed", error=ApiError(ErrorKind.DATA, message)) for s in good if s.item.link.id in refused
-    ]
-    return [s for s in good if s.item.link.id not in refused], taken
+    refused = [*doubles, *(s for s in good if s.item.link.id in owned)]
+    taken = [Settled(s.item, "failed", error=ApiError(ErrorKind.DATA, message)) for s in refused]
+    return [s for s in good if s.item.link.id not in owned], taken
 
 
-def _success_columns(good: Sequence[Settled]) -> dict[str, Any]:
-    answers = [s.outcome or Outcome(s.item.link.id, Result.UNCHANGED, external_id=s.item.external_id) for s in good]
-    return {
-        "ids": [s.item.link.id for s in good],
-        "external_ids": [a.external_id for a in answers],
-        "refs": [a.external_ref for a in answers],
-        "versions": [a.version for a in answers],
-        "hashes": [s.item.digest for s in good],
-        "pushed": [s.item.link.contact.version for s in good],
-        "warnings": [a.warning for a in answers],
-    }
+def _without_doubles(good: list[Settled]) -> tuple[list[Settled], list[Settled]]:
+    """Of several outcomes that name one remote record, only the first is kept."""
+    seen: set[str] = set()
+    kept, doubles = [], []
+    for s in good:
+        external_id = s.outcome.external_id if s.outcome is not None else ""
+        (doubles if external_id and external_id in seen else kept).append(s)
+        seen.add(external_id)
+    return kept, doubles
+
+
+def _row(s: Settled) -> tuple[Any, ...]:
+    """A row of the temporary table."""
+    item = s.item
+    answer = s.outcome or Outcome(item.link.id, Result.UNCHANGED, external_id=item.external_id)
+    snapshot = orjson.dumps(item.snapshot).decode() if item.snapshot else None
+    return (
+        item.link.id,
+        answer.external_id,
+        answer.external_ref,
+        answer.version,
+        item.digest,
+        item.link.contact.version,
+        answer.warning,
+        snapshot,
+    )
 
 
 def _failure_columns(bad: Sequence[Settled]) -> dict[str, Any]:
@@ -196,14 +209,6 @@ def _failure_columns(bad: Sequence[Settled]) -> dict[str, Any]:
         "base": BACKOFF_BASE_SECONDS,
         "longest": BACKOFF_LONGEST_SECONDS,
     }
-
-
-def _store_snapshots(cursor: Any, good: Sequence[Settled]) -> None:
-    agreed = [s for s in good if s.item.snapshot]
-    if agreed:
-        ids = [s.item.link.id for s in agreed]
-        values = [orjson.dumps(s.item.snapshot).decode() for s in agreed]
-        cursor.execute(_SNAPSHOT, {"ids": ids, "values": values})
 
 
 def store_items(run: Run, settled: Sequence[Settled]) -> None:
