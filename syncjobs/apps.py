@@ -8,5 +8,9 @@ class SyncjobsConfig(AppConfig):
 
     def ready(self) -> None:
         from syncjobs import receivers
+        from syncjobs.admin import contacts as contact_admin
+        from syncjobs.api import contact_filters
 
         receivers.connect()
+        contact_admin.connect()
+        contact_filters.connect()

@@ -171,7 +171,8 @@ def _succeed(cursor: Any, run: Run, connection: Connection, good: list[Settled])
 def _without_doubles(good: list[Settled]) -> tuple[list[Settled], list[Settled]]:
     """Of several outcomes that name one remote record, only the first is kept."""
     seen: set[str] = set()
-    kept, doubles = [], []
+    kept: list[Settled] = []
+    doubles: list[Settled] = []
     for s in good:
         external_id = s.outcome.external_id if s.outcome is not None else ""
         (doubles if external_id and external_id in seen else kept).append(s)

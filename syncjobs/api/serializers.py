@@ -165,7 +165,9 @@ RunStartedSerializer = inline_serializer("RunStarted", {"run": serializers.Integ
 
 
 class RunSerializer(serializers.ModelSerializer):
-    connection = serializers.SlugRelatedField(slug_field="key", read_only=True)
+    connection: serializers.SlugRelatedField[Connection] = serializers.SlugRelatedField(
+        slug_field="key", read_only=True
+    )
     duration_ms = serializers.SerializerMethodField()
 
     class Meta:
