@@ -14,8 +14,8 @@ class EncryptedJSONField(models.TextField):
     """A JSON object, encrypted at rest. Cannot be searched."""
 
     # What attributes of this field hold: for the type checker.
-    _pyi_private_set_type: dict[str, Any]
-    _pyi_private_get_type: dict[str, Any]
+    _pyi_private_set_type: dict[str, Any]  # type: ignore[assignment]
+    _pyi_private_get_type: dict[str, Any]  # type: ignore[assignment]
 
     def from_db_value(self, value: str | None, expression: Any, connection: Any) -> Any:
         return orjson.loads(decrypt(value)) if value else {}
