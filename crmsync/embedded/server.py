@@ -106,8 +106,8 @@ class EmbeddedServer:
         if not (self.cluster / "PG_VERSION").exists():
             create_cluster(self.cluster, programs_for(account), account)
         write_configuration(self.cluster, self.socket_directory, durable=self.durable, account=account)
-        if self._postmaster() is None:
-            self._disown_lock_files()
+        self.stop()  # one that runs and cannot be reached, because its socket was tidied away, is of no use
+        self._disown_lock_files()
         deadline = monotonic() + ORPHAN_SECONDS
         while True:
             try:

@@ -80,6 +80,11 @@ def test_a_killed_server_is_started_again(home: Path, holder: "subprocess.Popen[
     assert run(ASK, home).stdout.startswith("20")
 
 
+def test_a_server_whose_socket_was_tidied_away_is_replaced(home: Path, holder: "subprocess.Popen[bytes]") -> None:
+    shutil.rmtree(EmbeddedServer(home / "postgres").socket_directory)
+    assert run(ASK, home).stdout.startswith("20")
+
+
 def test_a_number_left_behind_by_a_crash_may_belong_to_anybody_now(home: Path) -> None:
     assert run(ASK, home).returncode == 0
     left_behind = home / "postgres" / "cluster" / "postmaster.pid"
