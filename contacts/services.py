@@ -76,6 +76,8 @@ def delete_queryset(queryset: QuerySet[Contact], *, source: str) -> int:
 
 @transaction.atomic
 def _delete_chunk(contact_ids: list[UUID], source: str) -> int:
+    # Also keeps us from waiting for a bulk upsert that waits for us.
+    store.lock_matching()
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE contacts_contact SET deleted_at = %(at)s, updated_at = %(at)s, version = version + 1"

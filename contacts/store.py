@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -67,7 +68,16 @@ _APPLY_CHANGES = (
 
 
 class ConcurrentChange(Exception):
-    """Somebody changed one of the contacts between our reading and our writing: read again and repeat."""
+    """Somebody changed one of the contacts between our reading and our writing: read again and repeat.
+
+    The API answers with `status_code` and `code` when repeating did not help.
+    """
+
+    status_code = 503
+    code = "concurrent_change"
+
+    def __init__(self) -> None:
+        super().__init__("Others keep changing the same contacts: try again in a moment.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +124,7 @@ class Lookup:
     ids: Sequence[UUID] = field(default=())
 
 
+@lru_cache(maxsize=16_384)
 def hash_of(text: str) -> int:
     """A signed 64-bit hash, the same in every process."""
     return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), signed=True)

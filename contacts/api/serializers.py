@@ -40,8 +40,10 @@ class StrictText(serializers.CharField):
             data.encode()
         except UnicodeEncodeError as error:
             raise serializers.ValidationError(_("Half of a surrogate pair is not a character.")) from error
-        text = super().to_internal_value(data)
-        return squeeze(text)
+        text = squeeze(super().to_internal_value(data))
+        if not text and not self.allow_blank:
+            self.fail("blank")
+        return text
 
 
 class StrictDate(serializers.DateField):

@@ -80,6 +80,7 @@ def test_a_deleted_contact_is_gone_and_its_row_is_a_tombstone(api):
         ({"birth_date": 19900403}, "birth_date"),
         ({"attributes": []}, "attributes"),
         ({"phones": "x"}, "phones"),
+        ({"phones": [{"value": "\u200b"}]}, "phones.0.value"),
         ({"first_name": "\0"}, "first_name"),
         ({"first_name": "\ud800"}, "first_name"),
     ],
