@@ -215,8 +215,11 @@ def _lookup(items: Sequence[Incoming], keys: Sequence[Keys], match_order: Sequen
         if item.contact_id is not None:
             continue
         emails.update(own.emails)
-        phones.update(own.phones if not by_phone_alone else filter(is_e164, own.phones))
-        if own.phones:
+        if by_phone_alone:
+            phones.update(filter(is_e164, own.phones))
+        if own.phones and not own.emails:
+            # Records with an e-mail are never told by phone and name: their phones need no look.
+            phones.update(own.phones)
             names.add(store.hash_of(own.name))
         if not own.emails and own.identity is not None:
             identities.add(store.hash_of(store.identity_text(own.name, own.company)))
