@@ -47,12 +47,10 @@ class BrevoSandbox(Sandbox):
         self.imports = Imports(self.account, import_seconds, rows_per_second, drops_booleans)
         self.first_index = first_index
         self.keys = {KEY}
-        self._base_url = ""
         self._contacts = (WindowLimit(10, 1.0), WindowLimit(36_000, 3600.0))
         self._others = (WindowLimit(100, 3600.0),)
 
     def config(self, base_url: str) -> dict[str, Any]:
-        self._base_url = base_url
         return {"base_url": f"{base_url}/v3", "api_key": KEY}
 
     def people(self) -> list[dict[str, Any]]:
@@ -199,7 +197,7 @@ class BrevoSandbox(Sandbox):
         process = self.imports.processes.get(int(number))
         if process is None:
             raise absent("Process does not exist")
-        return SandboxReply(200, process.shown(f"{self._base_url}/files"))
+        return SandboxReply(200, process.shown(f"{self.base_url}/files"))
 
     @route("GET", "/files/{number}/{name}.csv")
     def download(self, request: SandboxRequest, number: str, name: str) -> SandboxReply:

@@ -20,11 +20,11 @@ from connectors.core.base import Context
 from connectors.core.errors import ApiError, ErrorKind
 from connectors.core.metrics import Exchange
 from connectors.core.netguard import AllowedHosts, GuardedAdapter, check_url
+from connectors.core.pacing import LONGEST_WAIT, Pacing
 from connectors.core.replies import Reply, classify_reply, retry_after
 from connectors.core.types import RateLimit
 
 MAX_BODY_BYTES = 256 * 1024 * 1024
-LONGEST_WAIT = 60.0
 LONGEST_BACKOFF = 30.0
 MOST_WAITS = 20
 CONNECTIONS = 8
@@ -47,7 +47,7 @@ class Call:
     json: Any = None
     body: bytes | None = None
     headers: Mapping[str, str] | None = None
-    limits: Sequence[str] | None = None
+    limits: Sequence[str] = ("default",)
     repeatable: bool = True
     expects_json: bool = True
 
@@ -77,8 +77,8 @@ class ApiClient:
     ) -> None:
         self.context = context
         self.base_url = base_url.rstrip("/")
-        self._limits = {limit.name: limit for limit in limits}
         self._account = account or context.key
+        self.pacing = Pacing(context, self._account, limits)
         self._sign, self._refresh, self._classify, self._observe = sign, refresh, classify, observe
         self._refreshing = threading.Lock()
         self._generation = 0
@@ -96,10 +96,10 @@ class ApiClient:
 
     def set_limit(self, limit: RateLimit) -> None:
         """Replaces a limit of the same name: the account told us its real one."""
-        self._limits[limit.name] = limit
+        self.pacing.limits[limit.name] = limit
 
     def limit(self, name: str = "default") -> RateLimit | None:
-        return self._limits.get(name)
+        return self.pacing.limits.get(name)
 
     def get(self, path: str, **options: Any) -> Reply:
         return self.send(Call("GET", path, **options))
@@ -117,7 +117,7 @@ class ApiClient:
                 if e.kind is ErrorKind.RATE_LIMITED:
                     # Being told to wait spends no attempt, yet must not go on for ever.
                     waits += 1
-                    if (e.retry_after or 0.0) > LONGEST_WAIT or waits > MOST_WAITS:
+                    if (e.retry_after or 0.0) > self.pacing.longest_wait or waits > MOST_WAITS:
                         raise
                 elif e.kind is ErrorKind.TRANSIENT and tries + 1 < self.context.max_tries:
                     tries += 1
@@ -141,7 +141,7 @@ class ApiClient:
         return self._send_once(call, retry=True)
 
     def _send_once(self, call: Call, retry: bool) -> Reply:
-        waited = self._claim(call)
+        waited = self.pacing.claim(call.limits)
         started = self.context.clock.monotonic()
         status: int | None = None
         try:
@@ -160,7 +160,7 @@ class ApiClient:
             "%s %s answered %s (%s)", call.method, call.template, reply.status, error.kind, extra={"key": self._account}
         )
         if error.kind is ErrorKind.RATE_LIMITED:
-            self._hold(call, error)
+            self.pacing.hold(call.limits, error.retry_after or 1.0)
         raise error
 
     def _judge(self, call: Call, reply: Reply) -> ApiError | None:
@@ -170,38 +170,6 @@ class ApiClient:
         if error is not None and error.kind is ErrorKind.TRANSIENT and carried_out and not call.repeatable:
             return ApiError(ErrorKind.UNKNOWN, error.message, detail=error.detail, status=error.status)
         return error
-
-    def _names(self, call: Call) -> Sequence[str]:
-        return call.limits if call.limits is not None else ("default",)
-
-    def _claim(self, call: Call) -> float:
-        """Waits for the slot of every limit the call falls under; answers the seconds waited."""
-        waited = 0.0
-        for name in self._names(call):
-            limit = self._limits.get(name)
-            if limit is None:
-                continue
-            wait = self.context.limiter.reserve(f"{self._account}:{name}", limit.interval, limit.burst)
-            if wait > LONGEST_WAIT:
-                raise ApiError(
-                    ErrorKind.RATE_LIMITED,
-                    f"The limit of {limit.requests:g} requests in {limit.seconds:g} s is used up.",
-                    retry_after=wait,
-                )
-            if wait > 0:
-                self.context.clock.sleep(wait)
-                waited += wait
-        return waited
-
-    def _hold(self, call: Call, error: ApiError) -> None:
-        for name in self._names(call):
-            limit = self._limits.get(name)
-            if limit is not None:
-                # A limiter lets a burst start that much earlier than its next slot.
-                early = (limit.burst - 1) * limit.interval
-                self.context.limiter.hold(f"{self._account}:{name}", (error.retry_after or 1.0) + early)
-                return
-        self.context.clock.sleep(min(error.retry_after or 1.0, LONGEST_WAIT))
 
     def _exchange(self, call: Call) -> Reply:
         headers = {"Accept": "application/json", "User-Agent": "crmsync"}

@@ -119,7 +119,8 @@ class Sandbox:
     """A remote system in memory. Subclasses add routes, state and `authenticate`; answers follow the fact sheets.
 
     `handle` is safe to call from several threads: one request is carried out at a time. `key_field` is the field by
-    which records are told apart; `short` are settings of a connection with which the conformance cases take little.
+    which records are told apart; `short` are settings of a connection with which the conformance cases take little;
+    `base_url` is where it is served, for the links in its answers.
     """
 
     slug: ClassVar[str]
@@ -129,6 +130,7 @@ class Sandbox:
 
     def __init__(self, clock: Clock | None = None, *, enforce_limits: bool = True) -> None:
         self.clock = clock or SystemClock()
+        self.base_url = "https://sandbox.invalid"
         self.enforce_limits = enforce_limits
         self.faults: list[Fault] = []
         self.seen: deque[Seen] = deque(maxlen=200_000)

@@ -26,7 +26,7 @@ def sandbox_context(connector: type[Connector], sandbox: Sandbox, base_url: str 
 
     `options` are Context's; `config` among them adds settings to those the sandbox names.
     """
-    given = sandbox.config(base_url or "https://sandbox.invalid") | options.pop("config", {})
+    given = sandbox.config(base_url or sandbox.base_url) | options.pop("config", {})
     secret = {field.name for field in connector.spec.secrets()}
     options.setdefault("clock", sandbox.clock)
     options.setdefault("limiter", MemoryLimiter(options["clock"]))
@@ -79,6 +79,7 @@ class SandboxServer:
     def __init__(self, sandbox: Sandbox, port: int = 0) -> None:
         self.sandbox = sandbox
         self._http = _Server(("127.0.0.1", port), _handler(sandbox))
+        sandbox.base_url = self.url
         self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True)
 
     @property

@@ -19,7 +19,8 @@ from connectors.core.types import RateLimit
 BURST = RateLimit(100, 10.0)
 # Search is counted apart, for the whole account. Its answers carry no headers to learn from.
 SEARCH = RateLimit(5, 1.0, name="search", margin=0.1)
-WINDOW_WAIT = 10.0
+# The window is rolling: some of it is free again long before its ten seconds are over.
+WINDOW_WAIT = 3.0
 LOCK_WAIT = 2.0
 MOVE_WAIT = 3600.0
 UNKNOWN_MIDNIGHT_WAIT = 3600.0

@@ -45,6 +45,7 @@ def client_of(echo: Sandbox, limit: RateLimit | None = None, **options: Any) -> 
         limiter=MemoryLimiter(echo.clock),
         adapter=SandboxAdapter(echo),
         recorder=totals,
+        max_tries=options.pop("max_tries", 4),
     )
     limits = (limit,) if limit is not None else ()
     return ApiClient(context, "https://echo.invalid", limits=limits, **options), totals

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from typing import Any
 
 import pytest
 
+from connectors.core.clock import ManualClock
 from connectors.core.errors import ApiError, ErrorKind
 from connectors.core.http import Call
 from connectors.core.replies import Reply, retry_after
@@ -71,6 +73,18 @@ def test_a_wait_that_outlasts_the_run_is_handed_on_and_holds_everybody_back() ->
         assert raised.value.kind is ErrorKind.RATE_LIMITED
         assert 4990 < (raised.value.retry_after or 0) <= 5001
     assert totals.requests == 1
+
+
+def test_nobody_is_kept_waiting_where_nothing_is_tried_twice() -> None:
+    echo = Echo()
+    echo.faults.append(Fault("status", status=429, headers={"Retry-After": "10"}))
+    client, totals = client_of(echo, TEN_A_SECOND, max_tries=1)
+    for _ in range(2):  # the second time the limiter itself would have us wait
+        with pytest.raises(ApiError) as raised:
+            client.get("/things/7")
+        assert raised.value.kind is ErrorKind.RATE_LIMITED
+    assert totals.requests == 1
+    assert echo.clock.monotonic() == 0
 
 
 @pytest.mark.parametrize("kind", ["drop", "half", "html", "refuse"])
@@ -188,3 +202,23 @@ def test_a_reply_answers_none_for_what_is_not_there() -> None:
     paths: list[tuple[Any, ...]] = [("a", 1), ("a", "b"), ("x",), ("a", 0, "b", "c")]
     assert [reply.member(*path) for path in paths] == [None] * 4
     assert Reply(200, {}, b'{"a": [').json is None
+
+
+def test_a_request_that_missed_its_slot_takes_another() -> None:
+    class Stalling(ManualClock):
+        """Sleeps longer than asked, once."""
+
+        stall = 5.0
+
+        def sleep(self, seconds: float) -> None:
+            stall, self.stall = self.stall, 0.0
+            super().sleep(seconds + stall)
+
+    echo = Echo(Stalling())
+    client, _totals = client_of(echo, TEN_A_SECOND)
+    sent = []
+    for _ in range(4):
+        client.get("/things/7")
+        sent.append(echo.clock.monotonic())
+    assert sent[1] > 5.0  # the second stalled, and did not go out together with the third
+    assert all(later - earlier >= 0.1 for earlier, later in itertools.pairwise(sent))

@@ -104,7 +104,7 @@ def test_the_key_is_not_sent_to_the_host_of_a_report(brevo: Brevo, sandbox: Brev
         return handle(request)
 
     sandbox.handle = noted  # type: ignore[method-assign]
-    sandbox._base_url = "https://elsewhere.invalid"
+    sandbox.base_url = "https://elsewhere.invalid"
     written(brevo, (upsert(i, "bad@" if i == 3 else "") for i in range(600)))
     reports = [request for request in asked if request.path.startswith("/files/")]
     assert reports

@@ -16,6 +16,7 @@ class ToySandbox(Sandbox):
     def __init__(self, clock: Clock | None = None, *, enforce_limits: bool = True) -> None:
         super().__init__(clock, enforce_limits=enforce_limits)
         self._people: dict[int, dict[str, Any]] = {}
+        self._by_email: dict[str, dict[str, Any]] = {}
         self._limit = WindowLimit(20, 1.0)
 
     def config(self, base_url: str) -> dict[str, Any]:
@@ -58,16 +59,17 @@ class ToySandbox(Sandbox):
         email = str(row.get("email") or "").lower()
         if "email" in row and "@" not in email:
             return {"error": "email"}
-        known = self._people.get(int(row["id"] or 0)) or next(
-            (p for p in self._people.values() if p["email"] == email), None
-        )
+        known = self._people.get(int(row["id"] or 0)) or self._by_email.get(email)
         now = self.clock.now()
         stamp = {"changed": now.isoformat(), "at": now.timestamp()}
         if known is not None:
+            self._by_email.pop(known["email"], None)
             known.update({k: v for k, v in row.items() if k != "id"} | stamp, email=email or known["email"])
+            self._by_email[known["email"]] = known
             return {"id": known["id"], "new": False}
         number = len(self._people) + 1
         self._people[number] = {"id": number, "email": email, "name": row.get("name"), **stamp}
+        self._by_email[email] = self._people[number]
         return {"id": number, "new": True}
 
 
