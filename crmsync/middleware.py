@@ -53,7 +53,8 @@ class RequestGuard:
                 field = unquote_plus(name).replace("\x00", "")
                 return self.refuse(request, f"{field}: NUL characters are not allowed.", field)
         limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
-        if is_api(request) and int(request.META.get("CONTENT_LENGTH") or 0) > limit:
+        length = request.META.get("CONTENT_LENGTH") or ""
+        if is_api(request) and length.isdecimal() and int(length) > limit:
             return refuse(400, f"The body is larger than {limit // 1024**2} MB.", "body_too_large")
         return None
 

@@ -199,6 +199,15 @@ def test_the_admin_lets_people_in_by_email(make_user: Any, client: Any) -> None:
     assert answer["Location"] == "/admin/"
 
 
+def test_guessing_at_the_admins_login_page_is_braked(make_user: Any, client: Any) -> None:
+    make_user("ann", is_staff=True, is_superuser=True)
+    for _ in range(10):
+        assert client.post("/admin/login/", {"username": "ann", "password": "wrong"}).status_code == 200
+    answer = client.post("/admin/login/", {"username": "ann", "password": PASSWORD})
+    assert answer.status_code == 200
+    assert "Too many attempts" in answer.content.decode()
+
+
 def test_writing_in_a_session_needs_the_csrf_token(make_user: Any) -> None:
     client = APIClient(enforce_csrf_checks=True)
     make_user("ann", "viewer")
