@@ -80,10 +80,13 @@ class Runner:
     def start_worker(self) -> None:
         self.start(Child("worker", manage("worker", f"--grace={WORKER_GRACE_SECONDS}")))
 
-    def start_demonstration(self) -> None:
-        """The sandboxes of all connectors, and connections and sample contacts that use them."""
+    def allow_sandboxes(self) -> None:
+        """Every child started from now on may call loopback addresses: that is where the sandboxes are."""
         allowed = [host for host in os.environ.get("ALLOW_PRIVATE_HOSTS", "").split(",") if host]
         self.environment["ALLOW_PRIVATE_HOSTS"] = ",".join([*allowed, "127.0.0.1"])
+
+    def start_demonstration(self) -> None:
+        """The sandboxes of all connectors, and connections and sample contacts that use them."""
         make_data_home(data_home())
         ports_file = data_home() / "sandbox-ports.json"
         command = manage("sandbox", f"--ports-file={ports_file}")

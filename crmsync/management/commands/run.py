@@ -38,8 +38,11 @@ class Command(BaseCommand):
 
     def serve(self, runner: Runner, login: installation.Login) -> None:
         try:
+            demonstration = demo.wanted()
+            if demonstration:
+                runner.allow_sandboxes()
             runner.start_web()
-            if demo.wanted():
+            if demonstration:
                 runner.start_demonstration()
             runner.start_worker()
             runner.wait_until_ready()
