@@ -13,7 +13,7 @@ from connectors.core.testing import sandbox_context
 
 @pytest.fixture
 def sandbox() -> BrevoSandbox:
-    return BrevoSandbox(ManualClock())
+    return BrevoSandbox(ManualClock(), enforce_limits=False)
 
 
 @pytest.fixture

@@ -84,7 +84,7 @@ def test_known_ids_go_by_hundreds(brevo: Brevo, sandbox: BrevoSandbox) -> None:
 def test_unknown_ids_in_a_batch_are_found_counting_from_either(
     connect: Connect, first_index: int, lost: set[int]
 ) -> None:
-    sandbox = BrevoSandbox(ManualClock(), first_index=first_index)
+    sandbox = BrevoSandbox(ManualClock(), enforce_limits=False, first_index=first_index)
     ids = [sandbox.add(f"p{i}@example.com") for i in range(100)]
     changes = [update(i, "9" + n if i in lost else n, f"p{i}@example.com", FIRSTNAME="Bob") for i, n in enumerate(ids)]
     outcomes = written(connect(sandbox), changes)
@@ -121,7 +121,7 @@ def test_deleting_twice_is_done_once(brevo: Brevo, sandbox: BrevoSandbox) -> Non
 
 
 def test_a_french_account_gets_its_own_names(connect: Connect) -> None:
-    sandbox = BrevoSandbox(ManualClock(), attributes=FRENCH)
+    sandbox = BrevoSandbox(ManualClock(), enforce_limits=False, attributes=FRENCH)
     brevo = connect(sandbox)
     prepared = brevo.prepare("contacts", ["EMAIL", "FIRSTNAME", "LASTNAME", "CRMSYNC_DOMAIN_ID", "JOB"])
     assert sorted(prepared.fields) == ["CRMSYNC_DOMAIN_ID", "EMAIL", "FIRSTNAME", "LASTNAME"]
@@ -134,7 +134,7 @@ def test_a_french_account_gets_its_own_names(connect: Connect) -> None:
 
 
 def test_a_value_of_the_wrong_type_is_left_out_with_a_warning(connect: Connect) -> None:
-    sandbox = BrevoSandbox(ManualClock(), attributes={"BIRTHDAY": "date", "FIRSTNAME": "text"})
+    sandbox = BrevoSandbox(ManualClock(), enforce_limits=False, attributes={"BIRTHDAY": "date", "FIRSTNAME": "text"})
     outcomes = written(connect(sandbox), [upsert(1, BIRTHDAY="next Tuesday"), upsert(2, BIRTHDAY="1980-02-03")])
     assert "BIRTHDAY" in outcomes[1].warning
     assert not outcomes[2].warning

@@ -12,7 +12,7 @@ from connectors.hubspot.sandbox import HubSpotSandbox
 
 @pytest.fixture
 def sandbox() -> HubSpotSandbox:
-    return HubSpotSandbox(ManualClock())
+    return HubSpotSandbox(ManualClock(), enforce_limits=False)
 
 
 @pytest.fixture

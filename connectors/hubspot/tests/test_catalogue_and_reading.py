@@ -36,7 +36,7 @@ def test_names_of_our_properties_are_settings(sandbox: HubSpotSandbox) -> None:
 
 
 def test_without_the_schema_scope_people_are_told_what_to_create() -> None:
-    sandbox = HubSpotSandbox(ManualClock(), scopes=())
+    sandbox = HubSpotSandbox(ManualClock(), enforce_limits=False, scopes=())
     prepared = HubSpot(sandbox_context(HubSpot, sandbox)).prepare("contacts", ["email", *OWN])
     assert list(prepared.fields) == ["email"]
     assert len(prepared.warnings) == 1
