@@ -105,7 +105,8 @@ def twins(connection: Connection, links: Sequence[DueLink]) -> dict[int, UUID]:
             """
             SELECT mine.id, min(other.contact_id::text)::uuid
             FROM unnest(%s::bigint[], %s::uuid[], %s::text[]) AS mine(id, contact_id, email)
-            JOIN contacts_contactpoint p ON p.kind = 'email' AND p.value = mine.email AND p.contact_id <> mine.contact_id
+            JOIN contacts_contactpoint p
+              ON p.kind = 'email' AND p.value = mine.email AND p.contact_id <> mine.contact_id
             JOIN contacts_contact c ON c.id = p.contact_id AND c.email = mine.email AND c.deleted_at IS NULL
             JOIN syncjobs_contactsync other ON other.contact_id = c.id AND other.connection_id = %s
             WHERE other.external_id <> '' OR (other.sync_status = 'Processing' AND other.contact_id < mine.contact_id)
