@@ -1,6 +1,7 @@
-"""The worker's signs of life: every task that a worker takes is one, and its supervisor sends probes when it idles."""
+"""The worker's signs of life: each task it takes, a pulse while one lasts, and its supervisor's probes when it idles."""
 
 import os
+import threading
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +14,8 @@ from crmsync.models import Heartbeat
 
 log = structlog.get_logger(__name__)
 RESOLUTION_SECONDS = 5
+PULSE_SECONDS = 30
+_over: threading.Event | None = None
 _last: datetime | None = None
 
 
@@ -22,8 +25,28 @@ def connect() -> None:
         return
     from django_q.signals import post_execute_in_worker, pre_execute
 
-    pre_execute.connect(note_task, dispatch_uid="crmsync.heartbeat.before")
-    post_execute_in_worker.connect(note_task, dispatch_uid="crmsync.heartbeat.after")
+    pre_execute.connect(begin_task, dispatch_uid="crmsync.heartbeat.before")
+    post_execute_in_worker.connect(end_task, dispatch_uid="crmsync.heartbeat.after")
+
+
+def begin_task(**_: Any) -> None:
+    """A task may wait for a remote system for an hour: meanwhile a thread shows that the worker lives."""
+    global _over
+    note_task()
+    _over = threading.Event()
+    threading.Thread(target=_pulse, args=[_over], name="heartbeat", daemon=True).start()
+
+
+def end_task(**_: Any) -> None:
+    if _over is not None:
+        _over.set()
+    note_task()
+
+
+def _pulse(over: threading.Event) -> None:
+    while not over.wait(PULSE_SECONDS):
+        note_task()
+    connection.close()
 
 
 def note_task(**_: Any) -> None:

@@ -212,7 +212,9 @@ UNFOLD = {
 
 # A task may wait behind a full queue before its own time starts, and `retry` counts that wait too: with a queue as long
 # as there are workers it must exceed twice the timeout, or tasks run twice.
-_TASK_SECONDS = 120
+# A bulk job of a remote system may keep a push waiting for an hour; should its worker be lost meanwhile, the next tick
+# notices within a minute and does not wait for `retry`.
+_TASK_SECONDS = 4000
 Q_CLUSTER = {
     "name": "crmsync",
     "label": _("Background tasks"),

@@ -31,10 +31,17 @@ class TestCredentialsSerializer(serializers.Serializer):
     )
 
 
+class RefusalSerializer(serializers.Serializer):
+    error = serializers.CharField()
+    code = serializers.CharField()
+
+
 class CredentialsTestedSerializer(serializers.Serializer):
-    crm = serializers.CharField()
-    status = serializers.CharField()
-    message = serializers.CharField()
+    """Of a refused request itself there is only `error` and `code`."""
+
+    crm = serializers.CharField(required=False)
+    status = serializers.CharField(required=False)
+    message = serializers.CharField(required=False)
     error = serializers.CharField(required=False)
     code = serializers.CharField(required=False)
     account = serializers.CharField(required=False)

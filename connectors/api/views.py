@@ -68,7 +68,11 @@ class TestCrmCredentialsView(APIView):
 
     @extend_schema(
         request=forms.TestCredentialsSerializer,
-        responses={200: forms.CredentialsTestedSerializer, 400: forms.CredentialsTestedSerializer},
+        responses={
+            200: forms.CredentialsTestedSerializer,
+            400: forms.CredentialsTestedSerializer,
+            503: forms.CredentialsTestedSerializer,
+        },
         operation_id="test_crm_credentials",
     )
     def post(self, request: Request) -> Response:
@@ -151,7 +155,10 @@ class ConnectionViewSet(
 class RemoteFieldsView(APIView):
     """The fields of the remote account, asked for now."""
 
-    @extend_schema(responses=forms.RemoteFieldSerializer(many=True), operation_id="connection_fields")
+    @extend_schema(
+        responses={200: forms.RemoteFieldSerializer(many=True), 503: forms.RefusalSerializer},
+        operation_id="connection_fields",
+    )
     def get(self, request: Request, key: str) -> Response:
         connection = services.by_key(key)
         try:
@@ -185,9 +192,7 @@ class FieldRulesView(_Rules, generics.ListCreateAPIView):
 
     def perform_create(self, serializer: Any) -> None:
         connection = services.by_key(self.kwargs["key"])
-        given = serializer.validated_data
-        if connection.rules.filter(ours=given["ours"], theirs=given["theirs"], entity="contacts").exists():
-            raise services.ConnectionProblem(_("There is a rule for these two fields already."), "rule_exists", 409)
+        refuse_double(connection.rules.all(), serializer.validated_data)
         serializer.save(connection=connection)
 
 
@@ -195,3 +200,15 @@ class FieldRuleView(_Rules, generics.RetrieveUpdateDestroyAPIView):
     """One field rule."""
 
     http_method_names = ["get", "patch", "delete", "head", "options"]
+
+    def perform_update(self, serializer: Any) -> None:
+        rule = serializer.instance
+        pair = {"ours": rule.ours, "theirs": rule.theirs, **serializer.validated_data}
+        refuse_double(self.get_queryset().exclude(pk=rule.pk), pair)
+        serializer.save()
+
+
+def refuse_double(rules: QuerySet[FieldRule], pair: dict[str, Any]) -> None:
+    """Two rules for one pair of fields would contradict each other."""
+    if rules.filter(ours=pair["ours"], theirs=pair["theirs"], entity="contacts").exists():
+        raise services.ConnectionProblem(_("There is a rule for these two fields already."), "rule_exists", 409)

@@ -139,6 +139,9 @@ def test_rules(administrator: APIClient, operator: APIClient, connection: Connec
     assert made.status_code == 201
     assert administrator.post(url, rule).status_code == 409
     assert administrator.patch(f"{url}/{made.json()['id']}", {"mode": "overwrite"}).json()["mode"] == "overwrite"
+    first = operator.get(url).json()[0]
+    clash = {"ours": first["ours"], "theirs": first["theirs"]}
+    assert administrator.patch(f"{url}/{made.json()['id']}", clash).status_code == 409
     assert administrator.delete(f"{url}/{made.json()['id']}").status_code == 204
     assert len(operator.get(url).json()) == count
 
