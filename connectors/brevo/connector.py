@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
-from connectors.brevo.catalogue import DOMAIN_ID, OWN, PAGE_ID, Catalogue
+from connectors.brevo.catalogue import DOMAIN_ID, PAGE_ID, Catalogue
 from connectors.brevo.client import ACCOUNT, ACCOUNT_LIMIT, CONTACTS_LIMIT, BrevoClient
 from connectors.brevo.imports import Importer
 from connectors.brevo.lists import Lists
@@ -149,10 +149,6 @@ class Brevo(Connector):
             DefaultRule("domain_id", DOMAIN_ID, Direction.PUSH),
             DefaultRule("page_id", PAGE_ID, Direction.PUSH),
         )
-
-    @classmethod
-    def facts(cls, config: Mapping[str, Any]) -> Mapping[str, Any]:
-        return {"custom_attributes": list(OWN)}
 
     @cached_property
     def catalogue(self) -> Catalogue:

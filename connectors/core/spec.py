@@ -1,0 +1,160 @@
+"""The static facts of a connector, as data: settings, limits, capabilities, default rules."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+
+class Auth(StrEnum):
+    API_KEY = "api_key"
+    BEARER = "bearer"
+    BASIC = "basic"
+    OAUTH2 = "oauth2"
+    URL_SECRET = "url_secret"  # noqa: S105 - the name of a method, not a secret
+    DSN = "dsn"
+    NONE = "none"
+
+
+class ConfigKind(StrEnum):
+    TEXT = "text"
+    URL = "url"
+    SECRET = "secret"  # noqa: S105 - the name of a kind, not a secret
+    INTEGER = "integer"
+    NUMBER = "number"
+    BOOLEAN = "boolean"
+    CHOICE = "choice"
+    INTEGERS = "integers"
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigField:
+    """One setting of a connection: draws the form, reads the environment, is checked before use.
+
+    `env` defaults to the connector's prefix and the upper-cased name: BREVO_API_KEY. Where `signs_in` is true the
+    connection counts as configured only when this field has a value.
+    """
+
+    name: str
+    label: str
+    kind: ConfigKind = ConfigKind.TEXT
+    required: bool = False
+    default: Any = None
+    help: str = ""
+    choices: tuple[tuple[str, str], ...] = ()
+    env: str = ""
+    signs_in: bool = False
+    advanced: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimit:
+    """`requests` per `seconds` for one remote account; `name` tells several limits of one system apart.
+
+    `burst` requests may go at once after a pause. `margin` is the share left unused, because requests reach the
+    server less evenly than they leave us.
+    """
+
+    requests: float
+    seconds: float
+    name: str = "default"
+    burst: int = 1
+    margin: float = 0.03
+
+    @property
+    def interval(self) -> float:
+        """Seconds between two slots, such that no window of `seconds` ever holds more than `requests`."""
+        return self.seconds / (self.requests - (self.burst - 1)) / (1 - self.margin)
+
+
+class Deletes(StrEnum):
+    """How deletions in the remote system become known."""
+
+    NONE = "none"
+    LISTED = "listed"
+    WEBHOOK = "webhook"
+    SCAN = "scan"
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a connector can do with one entity.
+
+    `upsert_key` names the identity by which a repeated create is harmless ("" where there is none: the engine then
+    looks before it creates). `find_keys` are the keys `find` accepts.
+    """
+
+    read: bool = False
+    write: bool = False
+    delete: bool = False
+    changes: bool = False
+    deletes: Deletes = Deletes.NONE
+    page_size: int = 100
+    write_batch: int = 1
+    upsert_key: str = ""
+    find_keys: tuple[str, ...] = ()
+    find_batch: int = 1
+    versioned: bool = False
+    max_in_flight: int = 4
+
+
+class RuleMode(StrEnum):
+    OVERWRITE = "overwrite"
+    IF_NEW = "if_new"
+    IF_EMPTY = "if_empty"
+    APPEND = "append"
+
+
+class Direction(StrEnum):
+    PUSH = "push"
+    PULL = "pull"
+    BOTH = "both"
+
+
+@dataclass(frozen=True, slots=True)
+class DefaultRule:
+    """A field rule a new connection starts with: our field, theirs, and how."""
+
+    ours: str
+    theirs: str
+    direction: Direction = Direction.BOTH
+    mode: RuleMode = RuleMode.OVERWRITE
+    transform: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectorSpec:
+    """The static facts of a connector; forms, admin actions, API, docs and tests are drawn from it.
+
+    `needs` names the contact fields without which a contact cannot be sent ("email"). `requires_pypi` names packages
+    without which the connector stays unregistered.
+    """
+
+    slug: str
+    label: str
+    auth: Auth
+    config: tuple[ConfigField, ...]
+    entities: Mapping[str, Capabilities]
+    limits: tuple[RateLimit, ...] = ()
+    env_prefix: str = ""
+    aliases: tuple[str, ...] = ()
+    match_order: tuple[str, ...] = ("email",)
+    needs: tuple[str, ...] = ()
+    default_interval_minutes: int | None = None
+    retries_lost_creates: bool = False
+
+    @property
+    def prefix(self) -> str:
+        return self.env_prefix or self.slug.upper()
+
+    def env_name(self, config_field: ConfigField) -> str:
+        return config_field.env or f"{self.prefix}_{config_field.name.upper()}"
+
+    def secrets(self) -> tuple[ConfigField, ...]:
+        return tuple(f for f in self.config if f.kind is ConfigKind.SECRET)
+
+    def is_configured(self, values: Mapping[str, Any]) -> bool:
+        """True when every field that signs in, and every required one, has a value."""
+        return all(values.get(f.name) not in (None, "") for f in self.config if f.signs_in or f.required)
