@@ -1,4 +1,4 @@
-"""The worker's signs of life: each task it takes, a pulse while one lasts, and its supervisor's probes when it idles."""
+"""The worker's signs of life: tasks it takes, a pulse while one lasts, and probes of its supervisor when it idles."""
 
 import os
 import threading
