@@ -128,8 +128,7 @@ class DefaultRule:
 class ConnectorSpec:
     """The static facts of a connector; forms, admin actions, API, docs and tests are drawn from it.
 
-    `needs` names the contact fields without which a contact cannot be sent ("email"). `requires_pypi` names packages
-    without which the connector stays unregistered.
+    `needs` names the contact fields without which a contact cannot be sent ("email").
     """
 
     slug: str

@@ -11,6 +11,7 @@ import connectors
 from connectors.core import registry
 from connectors.core.redact import without_personal_data
 from connectors.core.types import Secret
+from tests.plugins.toy import dropped_in
 
 
 def test_slugs_and_aliases_lead_to_connectors() -> None:
@@ -27,6 +28,18 @@ def test_an_unknown_one_is_named_with_the_known_ones() -> None:
     with pytest.raises(registry.UnknownConnector) as raised:
         registry.get("nosuch")
     assert all(slug in str(raised.value) for slug in registry.all_connectors())
+
+
+def test_a_folder_dropped_in_is_found_and_gone_again() -> None:
+    with dropped_in():
+        toy = registry.get("toy")
+        assert toy.spec.label == "Toy CRM"
+        assert (registry.folder("toy") / "SETUP.md").exists()
+        sandbox = registry.sandbox_class("toy")
+        assert sandbox is not None
+        assert sandbox.slug == "toy"
+    with pytest.raises(registry.UnknownConnector):
+        registry.get("toy")
 
 
 def test_a_folder_without_a_connector_is_no_connector(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import logging
 import socket
 import threading
@@ -9,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import orjson
 import pytest
 
 from connectors.core import http as client_module
@@ -203,3 +205,17 @@ def test_chunks_are_put_together(raw_server: Any) -> None:
         2,
         3,
     ]
+
+
+def test_a_compressed_answer_that_comes_in_crumbs_is_whole(raw_server: Any) -> None:
+    content = gzip.compress(orjson.dumps({"numbers": list(range(5000))}))
+
+    def crumbs(peer: socket.socket) -> None:
+        head = f"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {len(content)}\r\n\r\n"
+        peer.sendall(head.encode())
+        for start in range(0, len(content), 997):
+            peer.sendall(content[start : start + 997])
+            time.sleep(0.002)
+
+    reply = client(raw_server(crumbs), allow_private_hosts=["127.0.0.1"]).get("/")
+    assert reply.member("numbers", 4999) == 4999

@@ -15,6 +15,7 @@ from connectors.brevo.tests.changes import person, requests, upsert, written
 from connectors.core.clock import ManualClock
 from connectors.core.errors import ApiError, ErrorKind
 from connectors.core.sandbox import Fault, SandboxRequest
+from connectors.core.testing import SandboxServer, sandbox_context
 from connectors.core.types import Change, MatchKey, Op, Result
 
 Connect = Callable[..., Brevo]
@@ -189,3 +190,15 @@ def test_contacts_are_pulled_no_further_ahead_than_two_imports(connect: Connect,
         settled += 1
     assert settled == 3000
     assert ahead <= 3 * 500 + 1
+
+
+def test_reports_are_fetched_over_real_sockets_too() -> None:
+    sandbox = BrevoSandbox(enforce_limits=False, import_seconds=0)
+    with SandboxServer(sandbox) as server:
+        brevo = Brevo(sandbox_context(Brevo, sandbox, server.url, config={"rps": 0}))
+        outcomes = written(brevo, (upsert(i, "bad@" if i == 3 else "") for i in range(600)))
+        brevo.close()
+    assert {ref for ref, o in outcomes.items() if not o.ok} == {3}
+    assert outcomes[3].error is not None
+    assert "e-mail" in outcomes[3].error.message
+    assert any(seen.path.startswith("/files/") and seen.status == 200 for seen in sandbox.seen)
