@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
+from connectors.brevo.wire import PHONES
 from connectors.core.base import Context
 from connectors.core.errors import ApiError, ErrorKind
 from connectors.core.http import ApiClient
@@ -20,6 +22,9 @@ ACCOUNT_LIMIT = RateLimit(100, 3600.0, name=ACCOUNT, burst=30)
 LONGEST_RESET = 60.0
 BUSY_WAIT = 5.0
 PROCESSING_WAIT = 2.0
+SHARED_PHONE = "Sent without the phone, which another Brevo contact already has."
+BAD_PHONE = "Sent without the phone, which Brevo does not accept; correct it."
+_ABOUT_PHONE = re.compile(r"phone|sms|mobile|whatsapp|landline", re.IGNORECASE)
 
 
 class BrevoClient(ApiClient):
@@ -60,6 +65,16 @@ def duplicates(error: ApiError) -> list[str]:
     metadata = body.get("metadata")
     names = metadata.get("duplicate_identifiers") if isinstance(metadata, dict) else None
     return [str(n).upper() for n in names] if isinstance(names, list) else []
+
+
+def refused_phone(error: ApiError) -> str:
+    """The warning with which a contact may go out without its phones, "" where they are not what is wrong."""
+    names = duplicates(error)
+    if names:
+        return SHARED_PHONE if set(names) <= set(PHONES) else ""
+    body = error.body if isinstance(error.body, dict) else {}
+    about_phone = _ABOUT_PHONE.search(str(body.get("message") or ""))
+    return BAD_PHONE if error.status == 400 and about_phone else ""
 
 
 def _bad_request(body: Mapping[str, Any]) -> ApiError:

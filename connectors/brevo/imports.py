@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from connectors.brevo.catalogue import Catalogue
-from connectors.brevo.client import ACCOUNT, BrevoClient
+from connectors.brevo.client import ACCOUNT, SHARED_PHONE, BrevoClient
 from connectors.brevo.lists import Lists
 from connectors.brevo.reading import Raw, Reader
 from connectors.brevo.results import reported_rows
@@ -121,7 +121,7 @@ class Importer:
                 if name == INVALID_EMAILS:
                     ledger.fail(row.change, _invalid_email())
                 else:
-                    again[row.change.ref] = without_phones(row) if name in PHONE_REPORTS else row
+                    again[row.change.ref] = without_phones(row, SHARED_PHONE) if name in PHONE_REPORTS else row
         self._singles.send(ledger, [row for row in again.values() if ledger.is_open(row.change)])
         return [row for row in rows if ledger.is_open(row.change)]
 

@@ -76,11 +76,10 @@ def unfit_warning(fields: list[str]) -> str:
     return f"Left out, as the value does not fit the attribute's type: {', '.join(fields)}." if fields else ""
 
 
-def without_phones(row: Row) -> Row:
-    """The same contact without the phones, which must be unique in Brevo."""
+def without_phones(row: Row, warning: str) -> Row:
+    """The same contact without its phones, of which Brevo is particular: well formed, and nobody else's."""
     body = row.body()
     body["attributes"] = {k: v for k, v in body["attributes"].items() if k not in PHONES}
-    warning = "Sent without the phone, which another Brevo contact already has."
     return Row(row.change, row.email, orjson.dumps(body), " ".join(filter(None, (row.warning, warning))))
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from connectors.brevo.client import BrevoClient, duplicates
+from connectors.brevo.client import BrevoClient, refused_phone
 from connectors.brevo.lists import Lists
 from connectors.brevo.reading import Raw, Reader
 from connectors.brevo.rows import Row, without_phones
-from connectors.brevo.wire import PHONES, same_email
+from connectors.brevo.wire import same_email
 from connectors.core.delivery import Ledger
 from connectors.core.errors import ApiError, ErrorKind
 from connectors.core.http import Call
@@ -47,15 +47,14 @@ class Singles:
         self._settle_existing(ledger, existed, since)
 
     def _upsert(self, row: Row) -> tuple[Row, Reply]:
-        """The answer, and the row as it was accepted: without its phone where somebody else has that."""
+        """The answer, and the row as it was accepted: without its phone where that is what Brevo refuses."""
         try:
             return row, self._post(row)
         except ApiError as e:
-            taken = duplicates(e)
-            if not taken or not set(taken) <= set(PHONES):
+            bare = without_phones(row, refused_phone(e))
+            if not refused_phone(e) or bare.content == row.content:
                 raise
-        row = without_phones(row)
-        return row, self._post(row)
+        return bare, self._post(bare)
 
     def _post(self, row: Row) -> Reply:
         body = {**row.body(), "updateEnabled": True}

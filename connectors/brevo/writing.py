@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from connectors.brevo.catalogue import Catalogue
-from connectors.brevo.client import BrevoClient, duplicates
+from connectors.brevo.client import BrevoClient, refused_phone
 from connectors.brevo.imports import Importer
 from connectors.brevo.reading import ONE
 from connectors.brevo.rows import DELETE, IMPORT, UPDATE, RowBatch, email_of, row_of, unfit_warning
@@ -95,12 +95,11 @@ class Writer:
             try:
                 self._put(change, self._body(change))
             except ApiError as e:
-                taken = duplicates(e)
-                if not taken or not set(taken) <= set(PHONES):
+                warning = refused_phone(e)
+                if not warning:
                     raise
                 body = self._body(change)
                 body["attributes"] = {k: v for k, v in body["attributes"].items() if k not in PHONES}
-                warning = "Sent without the phone, which another Brevo contact already has."
                 self._put(change, body)
         except ApiError as e:
             if e.kind not in _RECORD_ERRORS:

@@ -142,7 +142,6 @@ class ConnectorSpec:
     match_order: tuple[str, ...] = ("email",)
     needs: tuple[str, ...] = ()
     default_interval_minutes: int | None = None
-    retries_lost_creates: bool = False
 
     @property
     def prefix(self) -> str:

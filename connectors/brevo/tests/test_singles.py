@@ -95,10 +95,26 @@ def test_unknown_ids_in_a_batch_are_found_counting_from_either(
 
 def test_one_bad_row_of_a_batch_is_halved_down_to(brevo: Brevo, sandbox: BrevoSandbox) -> None:
     ids = [sandbox.add(f"p{i}@example.com") for i in range(100)]
-    changes = [update(i, n, SMS="0612345678" if i == 66 else f"+3361234{i:04d}") for i, n in enumerate(ids)]
+    changes = [Change(i, Op.UPDATE, {"EMAIL": "bad@" if i == 66 else f"q{i}@x.org"}, n) for i, n in enumerate(ids)]
     outcomes = written(brevo, changes)
     assert [ref for ref, o in outcomes.items() if not o.ok] == [66]
-    assert sum("SMS" in p for p in sandbox.people()) == 99
+    assert sum(p["email"].startswith("q") for p in sandbox.people()) == 99
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_phone_that_brevo_does_not_take_is_left_out_with_a_warning(
+    brevo: Brevo, sandbox: BrevoSandbox, known: bool
+) -> None:
+    values = {"FIRSTNAME": "Ann", "SMS": "0612345678"}
+    if known:
+        change = update(1, sandbox.add("ann@example.com"), "ann@example.com", **values)
+    else:
+        change = upsert(1, "ann@example.com", **values)
+    outcome = written(brevo, [change])[1]
+    assert outcome.ok
+    assert "does not accept" in outcome.warning
+    assert person(sandbox, "ann@example.com")["FIRSTNAME"] == "Ann"
+    assert "SMS" not in person(sandbox, "ann@example.com")
 
 
 def test_a_changed_address_is_written_on_the_known_id(brevo: Brevo, sandbox: BrevoSandbox) -> None:
