@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,13 +12,13 @@ from connectors.models import Connection
 from syncjobs.states import SyncStatus
 
 _SUMS = """
-SELECT sync_status, sum(n), coalesce(sum(n) FILTER (WHERE slot >= now() - interval '24 hours'), 0)
-FROM syncjobs_linkcount WHERE connection_id = %s GROUP BY sync_status
+SELECT connection_id, sync_status, sum(n), coalesce(sum(n) FILTER (WHERE slot >= now() - interval '24 hours'), 0)
+FROM syncjobs_linkcount WHERE connection_id = ANY(%s) GROUP BY connection_id, sync_status
 """
 
 _SERIES = """
-SELECT date_trunc('hour', slot), sync_status, sum(n) FROM syncjobs_linkcount
-WHERE connection_id = %s AND slot >= date_trunc('hour', now() - interval '23 hours') GROUP BY 1, 2 ORDER BY 1
+SELECT connection_id, date_trunc('hour', slot), sync_status, sum(n) FROM syncjobs_linkcount
+WHERE connection_id = ANY(%s) AND slot >= date_trunc('hour', now() - interval '23 hours') GROUP BY 1, 2, 3 ORDER BY 2
 """
 
 # Slots of more than two days ago are no longer asked for one by one. Rows that another fold holds are left to it.
@@ -52,9 +53,20 @@ class Stats:
 
 
 def stats(connection: Connection) -> Stats:
+    return stats_of([connection])[connection.pk]
+
+
+def stats_of(connections: Iterable[Connection]) -> dict[int, Stats]:
+    """The same for many, by their primary keys: one statement."""
+    rows: dict[int, dict[str, tuple[int, int]]] = {connection.pk: {} for connection in connections}
     with database.cursor() as cursor:
-        cursor.execute(_SUMS, [connection.pk])
-        rows = {status: (int(n), int(recent)) for status, n, recent in cursor.fetchall()}
+        cursor.execute(_SUMS, [list(rows)])
+        for connection_id, status, n, recent in cursor.fetchall():
+            rows[connection_id][status] = (int(n), int(recent))
+    return {connection_id: _stats(own) for connection_id, own in rows.items()}
+
+
+def _stats(rows: dict[str, tuple[int, int]]) -> Stats:
     by_status = {status: n for status, (n, _recent) in rows.items() if n}
     return Stats(
         total=sum(by_status.values()),
@@ -64,11 +76,14 @@ def stats(connection: Connection) -> Stats:
     )
 
 
-def by_hour(connection: Connection) -> list[tuple[datetime, str, int]]:
-    """(hour, status, links) for the last 24 hours."""
+def by_hour(connections: Iterable[Connection]) -> dict[int, list[tuple[datetime, str, int]]]:
+    """(hour, status, links) for the last 24 hours, by the connections' primary keys: one statement."""
+    hours: dict[int, list[tuple[datetime, str, int]]] = {connection.pk: [] for connection in connections}
     with database.cursor() as cursor:
-        cursor.execute(_SERIES, [connection.pk])
-        return [(hour, status, int(n)) for hour, status, n in cursor.fetchall()]
+        cursor.execute(_SERIES, [list(hours)])
+        for connection_id, hour, status, n in cursor.fetchall():
+            hours[connection_id].append((hour, status, int(n)))
+    return hours
 
 
 def fold() -> None:

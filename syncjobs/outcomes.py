@@ -67,9 +67,10 @@ DELETE FROM syncjobs_outcome
 """
 
 _OWNED = """
-DELETE FROM syncjobs_outcome o USING syncjobs_contactsync other
-WHERE other.connection_id = %(connection)s AND other.external_id = o.external_id AND o.external_id <> ''
-  AND other.id <> o.id
+DELETE FROM syncjobs_outcome o WHERE o.external_id <> '' AND EXISTS (
+    SELECT 1 FROM syncjobs_contactsync other
+    WHERE other.connection_id = %(connection)s AND other.external_id = o.external_id AND other.external_id <> ''
+      AND other.id <> o.id OFFSET 0)
 RETURNING o.id
 """
 

@@ -20,10 +20,15 @@ from syncjobs.sourcefields import CONTACT_COLUMNS, SourceContact
 HIGH = 10
 NORMAL = 0
 
+# While a queue fills, the planner's statistics lag behind and it takes a connection's links for few. So statements say
+# in which order to go: OFFSET 0 keeps a subquery a look-up per row, and a status that is no plain column keeps the
+# claim on the index that is in the order of the queue.
+
 _CLAIM = f"""
 WITH due AS (
     SELECT id FROM syncjobs_contactsync
-    WHERE connection_id = %(connection)s AND due_at <= now() AND {states.in_sql(states.CLAIM.sources)}
+    WHERE connection_id = %(connection)s AND due_at <= now()
+      AND {states.in_sql(states.CLAIM.sources, "sync_status || ''")}
     ORDER BY priority DESC, due_at LIMIT %(limit)s
     FOR UPDATE SKIP LOCKED
 ), claimed AS (
@@ -103,16 +108,24 @@ def twins(connection: Connection, links: Sequence[DueLink]) -> dict[int, UUID]:
     with database.cursor() as cursor:
         cursor.execute(
             """
-            SELECT mine.id, min(other.contact_id::text)::uuid
-            FROM unnest(%s::bigint[], %s::uuid[], %s::text[]) AS mine(id, contact_id, email)
-            JOIN contacts_contactpoint p
-              ON p.kind = 'email' AND p.value = mine.email AND p.contact_id <> mine.contact_id
-            JOIN contacts_contact c ON c.id = p.contact_id AND c.email = mine.email AND c.deleted_at IS NULL
-            JOIN syncjobs_contactsync other ON other.contact_id = c.id AND other.connection_id = %s
-            WHERE other.external_id <> '' OR (other.sync_status = 'Processing' AND other.contact_id < mine.contact_id)
-            GROUP BY mine.id
+            WITH same AS MATERIALIZED (
+                SELECT mine.id, mine.contact_id, p.contact_id AS other_id
+                FROM unnest(%s::bigint[]) AS asked(id)
+                JOIN syncjobs_contactsync mine ON mine.id = asked.id
+                JOIN contacts_contact me ON me.id = mine.contact_id
+                CROSS JOIN LATERAL (
+                    SELECT contact_id FROM contacts_contactpoint
+                    WHERE kind = 'email' AND value = me.email AND contact_id <> me.id OFFSET 0) p
+                JOIN contacts_contact c ON c.id = p.contact_id AND c.email = me.email AND c.deleted_at IS NULL
+            )
+            SELECT same.id, min(same.other_id::text)::uuid
+            FROM same CROSS JOIN LATERAL (
+                SELECT external_id, sync_status FROM syncjobs_contactsync
+                WHERE contact_id = same.other_id AND connection_id = %s OFFSET 0) other
+            WHERE other.external_id <> '' OR (other.sync_status = 'Processing' AND same.other_id < same.contact_id)
+            GROUP BY same.id
             """,
-            [[x.id for x in fresh], [x.contact.id for x in fresh], [x.contact.email for x in fresh], connection.pk],
+            [[link.id for link in fresh], connection.pk],
         )
         return dict(cursor.fetchall())
 

@@ -19,10 +19,13 @@ from unfold.decorators import display
 from connectors import services as connections
 from connectors.core import registry
 from connectors.core.errors import ApiError
-from connectors.models import Connection, ConnectionState, FieldRule
+from connectors.models import Connection, FieldRule
 from syncjobs import counts, runs, services
+from syncjobs.admin import dashboard
+from syncjobs.admin.badges import STATES
 from syncjobs.admin.forms import form_class, setting_names
 from syncjobs.errors import Refused
+from syncjobs.sentences import translated
 from syncjobs.states import SyncStatus
 
 
@@ -46,6 +49,11 @@ class ConnectionAdmin(ModelAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Connection]:
         return super().get_queryset(request).filter(connector__in=registry.all_connectors())
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        changelist = super().get_changelist_instance(request)
+        self.stats = counts.stats_of(changelist.result_list)
+        return changelist
 
     def get_form(self, request: HttpRequest, obj: Connection | None = None, change: bool = False, **kwargs: Any) -> Any:
         spec = obj.spec if obj else registry.get(request.GET.get("connector", "")).spec
@@ -92,6 +100,7 @@ class ConnectionAdmin(ModelAdmin):
         return [
             path("<int:pk>/test/", view(require_POST(self.test_view)), name="connection_test"),
             path("<int:pk>/push/", view(require_POST(self.push_view)), name="connection_push"),
+            path("status/", view(dashboard.status_view), name="dashboard_status"),
             *super().get_urls(),
         ]
 
@@ -101,9 +110,9 @@ class ConnectionAdmin(ModelAdmin):
         try:
             health = connections.check_credentials(connection)
         except ApiError as e:
-            self.message_user(request, e.message, messages.ERROR)
+            self.message_user(request, translated(e.message), messages.ERROR)
         else:
-            self.message_user(request, " ".join([health.message, *health.warnings]), messages.SUCCESS)
+            self.message_user(request, " ".join(map(translated, [health.message, *health.warnings])), messages.SUCCESS)
         return redirect(reverse("admin:connectors_connection_change", args=[pk]))
 
     def push_view(self, request: HttpRequest, pk: int) -> HttpResponse:
@@ -133,18 +142,11 @@ class ConnectionAdmin(ModelAdmin):
     def system(self, connection: Connection) -> str:
         return connection.spec.label
 
-    @display(
-        description=gettext_lazy("state"),
-        label={
-            ConnectionState.OK: "success",
-            ConnectionState.NEEDS_ATTENTION: "danger",
-            ConnectionState.NEW: "info",
-        },
-    )
+    @display(description=gettext_lazy("state"), label=STATES)
     def state_badge(self, connection: Connection) -> tuple[str, str]:
         return connection.state, connection.get_state_display()
 
     @display(description=gettext_lazy("queued · failed"))
     def queue(self, connection: Connection) -> str:
-        stats = counts.stats(connection)
+        stats = self.stats[connection.pk]
         return f"{stats.of(SyncStatus.QUEUED)} · {stats.of(SyncStatus.ERROR)}"

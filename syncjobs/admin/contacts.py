@@ -18,7 +18,8 @@ from connectors.models import Connection
 from contacts import admin_extensions
 from contacts.models import Contact
 from syncjobs import enqueue, services
-from syncjobs.admin.links import BADGES
+from syncjobs.admin.badges import BADGES
+from syncjobs.admin.contact_panel import render_links
 from syncjobs.errors import Refused
 from syncjobs.models import ContactSync
 from syncjobs.states import SyncStatus
@@ -32,6 +33,7 @@ def connect() -> None:
     admin_extensions.register_columns(columns)
     admin_extensions.register_filters(filters)
     admin_extensions.register_actions(actions)
+    admin_extensions.register_panel(render_links)
 
 
 def enabled_connections(request: HttpRequest) -> list[Connection]:

@@ -7,28 +7,20 @@ from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownFilter
 from unfold.decorators import display
 
+from syncjobs.admin.badges import BADGES
 from syncjobs.admin.readonly import ReadOnlyAdmin
 from syncjobs.models import ContactSync
-from syncjobs.states import SyncStatus
-
-BADGES = {
-    SyncStatus.COMPLETE.value: "success",
-    SyncStatus.QUEUED.value: "info",
-    SyncStatus.PROCESSING.value: "info",
-    SyncStatus.SELECTED.value: "primary",
-    SyncStatus.ERROR.value: "danger",
-    SyncStatus.SKIPPED.value: "warning",
-}
+from syncjobs.sentences import translated
 
 
 @admin.register(ContactSync)
 class ContactSyncAdmin(ReadOnlyAdmin):
-    list_display = ["contact", "connection", "status", "processing_error", "retry_count", "next_retry_at", "synced_at"]
+    list_display = ["contact", "connection", "status", "problem", "retry_count", "next_retry_at", "synced_at"]
     list_filter = [("connection", RelatedDropdownFilter), ("sync_status", ChoicesDropdownFilter)]
     list_filter_submit = True
     list_select_related = ["contact", "connection"]
     fields = [
-        "contact", "connection", "sync_status", "processing_status", "processing_error", "external_id", "external_ref",
+        "contact", "connection", "sync_status", "processing_status", "problem", "external_id", "external_ref",
         "synced_at", "retry_count", "next_retry_at", "last_retry_at",
     ]  # fmt: skip
     ordering = ["-id"]
@@ -36,3 +28,7 @@ class ContactSyncAdmin(ReadOnlyAdmin):
     @display(description=_("status"), label=BADGES)
     def status(self, link: ContactSync) -> tuple[str, str]:
         return link.sync_status, link.get_sync_status_display()
+
+    @display(description=_("what is wrong"))
+    def problem(self, link: ContactSync) -> str:
+        return translated(link.processing_error)

@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect
+from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
@@ -17,25 +17,12 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownF
 from unfold.decorators import display
 
 from contacts.models import Contact
-from syncjobs import runs
+from syncjobs import overview, progress, runs
+from syncjobs.admin.badges import ACTION_BADGES, RUN_BADGES
+from syncjobs.admin.dashboard import strip
 from syncjobs.admin.readonly import ReadOnlyAdmin
 from syncjobs.models import Run, RunItem, RunStatus
-
-RUN_BADGES = {
-    RunStatus.DONE.value: "success",
-    RunStatus.RUNNING.value: "info",
-    RunStatus.FAILED.value: "warning",
-    RunStatus.STOPPED.value: "danger",
-    RunStatus.CANCELLED.value: "warning",
-}
-ACTION_BADGES = {
-    RunItem.Action.CREATE.value: "success",
-    RunItem.Action.UPDATE.value: "info",
-    RunItem.Action.LINK.value: "info",
-    RunItem.Action.SKIP.value: "warning",
-    RunItem.Action.CONFLICT.value: "danger",
-    RunItem.Action.FAIL.value: "danger",
-}
+from syncjobs.sentences import translated
 
 
 @admin.register(Run)
@@ -46,15 +33,40 @@ class RunAdmin(ReadOnlyAdmin):
     list_filter = [("connection", RelatedDropdownFilter), ("status", ChoicesDropdownFilter)]
     list_filter_submit = True
     list_select_related = ["connection"]
-    change_form_outer_before_template = "syncjobs/run_actions.html"
-    fields = [
-        "kind", "connection", "status", "trigger", "dry_run", "message", "started_at", "finished_at", "total",
-        "created", "updated", "unchanged", "skipped", "failed", "conflicts", "requests", "retries", "rate_limit_hits",
-    ]  # fmt: skip
+    list_before_template = "syncjobs/run_strip.html"
+    change_form_outer_before_template = "syncjobs/run_progress.html"
+    fields = [("connection", "kind"), ("trigger", "dry_run")]
 
     def get_urls(self) -> list[URLPattern]:
         cancel = self.admin_site.admin_view(require_POST(self.cancel_view))
-        return [path("<int:pk>/cancel/", cancel, name="run_cancel"), *super().get_urls()]
+        return [
+            path("<int:pk>/cancel/", cancel, name="run_cancel"),
+            path("<int:pk>/progress/", self.admin_site.admin_view(self.progress_view), name="run_progress"),
+            *super().get_urls(),
+        ]
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        """With a strip of the last runs above the list: of the connection it is filtered by, else of all."""
+        chosen = request.GET.get("connection__id__exact", "")
+        if chosen.isdecimal():
+            latest = overview.recent_runs([int(chosen)])[int(chosen)]
+        else:
+            latest = list(Run.objects.order_by("-id")[: overview.RUNS_SHOWN])
+        return super().changelist_view(request, {**(extra_context or {}), "strip": strip(latest)})
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        run = Run.objects.filter(pk=object_id).first() if object_id.isdecimal() else None
+        extra = progress_context(request, run) if run else {}
+        return super().change_view(request, object_id, form_url, {**(extra_context or {}), **extra})
+
+    def progress_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """The part of the run's page that moves; once the run is over it asks for itself no more."""
+        run = get_object_or_404(Run, pk=pk)
+        if not self.has_view_permission(request, run):
+            raise PermissionDenied
+        return render(request, "syncjobs/run_progress.html", progress_context(request, run))
 
     def cancel_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Asks the run to stop after what is in flight."""
@@ -83,7 +95,7 @@ class RunAdmin(ReadOnlyAdmin):
 
 @admin.register(RunItem)
 class RunItemAdmin(ReadOnlyAdmin):
-    list_display = ["who", "result", "message", "what", "external_id", "at"]
+    list_display = ["who", "result", "reason", "what", "external_id", "at"]
     list_display_links = None
     list_filter = [("action", ChoicesDropdownFilter)]
     list_filter_submit = True
@@ -107,6 +119,30 @@ class RunItemAdmin(ReadOnlyAdmin):
     def result(self, item: RunItem) -> tuple[str, str]:
         return item.action, item.get_action_display()
 
+    @display(description=gettext_lazy("in words"))
+    def reason(self, item: RunItem) -> str:
+        return translated(item.message)
+
     @display(description=gettext_lazy("fields"))
     def what(self, item: RunItem) -> str:
         return ", ".join(item.fields)
+
+
+def progress_context(request: HttpRequest, run: Run) -> dict[str, Any]:
+    """What the run's cards and bar show."""
+    names = ("created", "updated", "unchanged", "skipped", "failed", "conflicts")
+    traffic = ("requests", "retries", "rate_limit_hits")
+    return {
+        "run": run,
+        "running": run.status == RunStatus.RUNNING,
+        "variant": RUN_BADGES[run.status],
+        "progress": progress.of(run),
+        "message": translated(run.message),
+        "results": [_counter(run, name) for name in names],
+        "traffic": [_counter(run, name) for name in traffic],
+        "may_stop": request.user.has_perm("connectors.change_connection"),
+    }
+
+
+def _counter(run: Run, name: str) -> dict[str, Any]:
+    return {"name": name, "label": Run._meta.get_field(name).verbose_name, "count": getattr(run, name)}
