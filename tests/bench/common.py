@@ -21,6 +21,7 @@ def prepare() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "crmsync.settings")
     os.environ.setdefault("LOG_LEVEL", "ERROR")
     os.environ["ALLOW_PRIVATE_HOSTS"] = "127.0.0.1"
+    os.environ["ALLOWED_HOSTS"] = "*"
     os.environ["CRMSYNC_IGNORE_DOTENV"] = "1"
     import django
     from django.core.management import call_command
