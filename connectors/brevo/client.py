@@ -35,12 +35,18 @@ class BrevoClient(ApiClient):
         contacts = CONTACTS_LIMIT if rps is None else RateLimit(rps, 1.0) if rps > 0 else None
         super().__init__(
             context,
-            base_url,
+            with_version(base_url),
             limits=(contacts, ACCOUNT_LIMIT) if contacts is not None else (),
             account=account,
             sign=lambda headers: headers.update({"api-key": key}),
             classify=read_refusal,
         )
+
+
+def with_version(base_url: str) -> str:
+    """The address with the API's version, which people leave out: https://api.brevo.com means …/v3."""
+    trimmed = base_url.rstrip("/")
+    return trimmed if re.search(r"/v\d+$", trimmed) else f"{trimmed}/v3"
 
 
 def read_refusal(reply: Reply) -> ApiError | None:

@@ -51,8 +51,8 @@ def fill_links(connection_id: int, count: int) -> None:
     """85 % in step, 12 % queued, 3 % failed."""
     with database.cursor() as cursor:
         cursor.execute(
-            f"""INSERT INTO syncjobs_contactsync (contact_id, connection_id, sync_status, processing_status, external_id,
-                  synced_at, last_retry_at, retry_count, due_at, processing_error, error_kind)
+            f"""INSERT INTO syncjobs_contactsync (contact_id, connection_id, sync_status, processing_status,
+                  external_id, synced_at, last_retry_at, retry_count, due_at, processing_error, error_kind)
                 SELECT {ID}, %s, s, s, CASE s WHEN 'Complete' THEN i::text ELSE '' END,
                   CASE s WHEN 'Complete' THEN now() - make_interval(secs => i / 4) END,
                   CASE s WHEN 'Error' THEN now() - make_interval(secs => i) END, 1,

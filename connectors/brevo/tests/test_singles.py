@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from connectors.brevo.client import with_version
 from connectors.brevo.connector import Brevo
 from connectors.brevo.sandbox import BrevoSandbox
 from connectors.brevo.sandbox_records import FRENCH
@@ -173,3 +174,8 @@ def test_a_huge_reset_header_does_not_put_us_to_sleep(brevo: Brevo, sandbox: Bre
     before = sandbox.clock.monotonic()
     brevo.check()
     assert sandbox.clock.monotonic() - before <= 61
+
+
+@pytest.mark.parametrize("given", ["https://api.brevo.com", "https://api.brevo.com/", "https://api.brevo.com/v3/"])
+def test_the_version_may_be_left_out_of_the_address(given: str) -> None:
+    assert with_version(given) == "https://api.brevo.com/v3"
