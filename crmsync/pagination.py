@@ -17,6 +17,26 @@ class DefaultCursorPagination(CursorPagination):
     page_size_query_param = "limit"
     max_page_size = 200
 
+    def get_page_size(self, request: Request) -> int:
+        """Raises ValidationError for a limit that is no number of rows, where REST framework would take its own."""
+        given = request.query_params.get("limit", str(self.page_size))
+        if not (given.isascii() and given.isdigit() and len(given) <= 3 and 1 <= int(given) <= self.max_page_size):
+            raise ValidationError({"limit": [f"Must be a whole number from 1 to {self.max_page_size}."]})
+        return int(given)
+
+    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
+        limit = {"type": "integer", "minimum": 1, "maximum": self.max_page_size, "default": self.page_size}
+        return [
+            {"name": "limit", "in": "query", "required": False, "schema": limit, "description": "Rows a page."},
+            {
+                "name": "cursor",
+                "in": "query",
+                "required": False,
+                "schema": {"type": "string"},
+                "description": "As in `next` and `previous` of another page.",
+            },
+        ]
+
     def get_ordering(self, request: Request, queryset: QuerySet, view: Any) -> tuple[str, ...]:
         chosen = getattr(view, "cursor_ordering", None) or queryset.model._meta.ordering or ("-pk",)
         return (chosen,) if isinstance(chosen, str) else tuple(chosen)

@@ -20,6 +20,7 @@ from connectors.core.types import ConnectorSpec
 from connectors.models import Connection, FieldRule
 
 ADMINISTRATOR = "administrator"
+TAGS = ["connections"]
 
 CONFIG_SCHEMA = {
     "type": "object",
@@ -39,7 +40,7 @@ CONFIG_SCHEMA = {
 class CrmConfigView(APIView):
     """Every connection, and every connector without one."""
 
-    @extend_schema(responses=OpenApiResponse(CONFIG_SCHEMA), operation_id="crm_config")
+    @extend_schema(responses=OpenApiResponse(CONFIG_SCHEMA), operation_id="crm_config", tags=TAGS)
     def get(self, request: Request) -> Response:
         connections = services.usable(Connection.objects.all())
         answer = {connection.key: _config(connection) for connection in connections}
@@ -74,6 +75,7 @@ class TestCrmCredentialsView(APIView):
             503: forms.CredentialsTestedSerializer,
         },
         operation_id="test_crm_credentials",
+        tags=TAGS,
     )
     def post(self, request: Request) -> Response:
         form = forms.TestCredentialsSerializer(data=request.data)
@@ -120,9 +122,21 @@ def _invalid(crm: str, e: ApiError) -> dict[str, Any]:
 
 
 @extend_schema_view(
-    list=extend_schema(description="All connections."),
-    create=extend_schema(request=forms.ConnectionInputSerializer, responses={201: forms.ConnectionSerializer}),
-    partial_update=extend_schema(request=forms.ConnectionPatchSerializer, responses=forms.ConnectionSerializer),
+    list=extend_schema(operation_id="connections_list", description="All connections.", tags=TAGS),
+    create=extend_schema(
+        operation_id="connections_create",
+        request=forms.ConnectionInputSerializer,
+        responses={201: forms.ConnectionSerializer},
+        tags=TAGS,
+    ),
+    retrieve=extend_schema(operation_id="connections_read", tags=TAGS),
+    partial_update=extend_schema(
+        operation_id="connections_update",
+        request=forms.ConnectionPatchSerializer,
+        responses=forms.ConnectionSerializer,
+        tags=TAGS,
+    ),
+    destroy=extend_schema(operation_id="connections_delete", tags=TAGS),
 )
 class ConnectionViewSet(
     mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.DestroyModelMixin, viewsets.GenericViewSet
@@ -157,7 +171,8 @@ class RemoteFieldsView(APIView):
 
     @extend_schema(
         responses={200: forms.RemoteFieldSerializer(many=True), 503: forms.RefusalSerializer},
-        operation_id="connection_fields",
+        operation_id="connections_fields",
+        tags=TAGS,
     )
     def get(self, request: Request, key: str) -> Response:
         connection = services.by_key(key)
@@ -187,6 +202,10 @@ class _Rules(generics.GenericAPIView):
         return FieldRule.objects.filter(connection=services.by_key(self.kwargs["key"]))
 
 
+@extend_schema_view(
+    get=extend_schema(operation_id="rules_list", tags=TAGS),
+    post=extend_schema(operation_id="rules_create", tags=TAGS),
+)
 class FieldRulesView(_Rules, generics.ListCreateAPIView):
     """How our fields and theirs go together on a connection."""
 
@@ -196,6 +215,11 @@ class FieldRulesView(_Rules, generics.ListCreateAPIView):
         serializer.save(connection=connection)
 
 
+@extend_schema_view(
+    get=extend_schema(operation_id="rules_read", tags=TAGS),
+    patch=extend_schema(operation_id="rules_update", tags=TAGS),
+    delete=extend_schema(operation_id="rules_delete", tags=TAGS),
+)
 class FieldRuleView(_Rules, generics.RetrieveUpdateDestroyAPIView):
     """One field rule."""
 

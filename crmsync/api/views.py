@@ -4,7 +4,7 @@ from typing import Any
 
 from django.contrib.auth import authenticate
 from django.db.models import QuerySet
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework import status
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.generics import DestroyAPIView, ListCreateAPIView
@@ -27,7 +27,8 @@ from crmsync.models import ApiToken
 from crmsync.roles import VIEWER, role_of
 from crmsync.throttles import LoginByAddress, LoginByEmail
 
-TAGS = ["authentication"]
+AUTH = ["auth"]
+TOKENS = ["tokens"]
 
 
 class StrangersView(APIView):
@@ -45,7 +46,7 @@ class LoginView(StrangersView):
 
     throttle_classes = (LoginByAddress, LoginByEmail)
 
-    @extend_schema(operation_id="login", request=LoginSerializer, responses=TokenPairSerializer, tags=TAGS)
+    @extend_schema(operation_id="auth_login", request=LoginSerializer, responses=TokenPairSerializer, tags=AUTH)
     def post(self, request: Request) -> Response:
         login = LoginSerializer(data=request.data)
         login.is_valid(raise_exception=True)
@@ -61,7 +62,7 @@ class RefreshView(StrangersView):
 
     throttle_classes = (LoginByAddress,)
 
-    @extend_schema(operation_id="refresh", request=RefreshSerializer, responses=TokenPairSerializer, tags=TAGS)
+    @extend_schema(operation_id="auth_refresh", request=RefreshSerializer, responses=TokenPairSerializer, tags=AUTH)
     def post(self, request: Request) -> Response:
         given = RefreshSerializer(data=request.data)
         given.is_valid(raise_exception=True)
@@ -77,7 +78,7 @@ class MeView(APIView):
 
     permission_classes = (IsAuthenticated,)
 
-    @extend_schema(operation_id="me", responses=MeSerializer, tags=TAGS)
+    @extend_schema(operation_id="auth_me", responses=MeSerializer, tags=AUTH)
     def get(self, request: Request) -> Response:
         user: Any = request.user
         return Response({"id": user.pk, "username": user.username, "email": user.email, "role": role_of(user)})
@@ -88,7 +89,15 @@ def own_tokens(request: Request) -> QuerySet[ApiToken]:
     return ApiToken.objects.filter(user=user)
 
 
-@extend_schema(tags=TAGS)
+@extend_schema_view(
+    get=extend_schema(operation_id="tokens_list", tags=TOKENS),
+    post=extend_schema(
+        operation_id="tokens_create",
+        request=ApiTokenSerializer,
+        responses={201: NewApiTokenSerializer},
+        tags=TOKENS,
+    ),
+)
 class ApiTokensView(ListCreateAPIView):
     """The caller's own API tokens. A new one is shown in full in this answer and never again."""
 
@@ -110,7 +119,11 @@ class ApiTokensView(ListCreateAPIView):
         return Response({**ApiTokenSerializer(token).data, "token": plain}, status=status.HTTP_201_CREATED)
 
 
-@extend_schema(tags=TAGS)
+@extend_schema_view(
+    delete=extend_schema(
+        operation_id="tokens_delete", parameters=[OpenApiParameter("id", int, OpenApiParameter.PATH)], tags=TOKENS
+    )
+)
 class ApiTokenView(DestroyAPIView):
     """Revokes one of the caller's API tokens."""
 

@@ -14,11 +14,15 @@ from rest_framework.views import APIView
 from syncjobs import estimates, presenters, services
 from syncjobs.api import serializers as forms
 
+TAGS = ["sync"]
+
 
 class QueueSyncView(APIView):
     """Queues one contact for a connection; `priority: high` is worked on at once."""
 
-    @extend_schema(request=forms.QueueSerializer, responses=forms.QueuedSerializer, operation_id="queue_sync")
+    @extend_schema(
+        request=forms.QueueSerializer, responses=forms.QueuedSerializer, operation_id="queue_sync", tags=TAGS
+    )
     def post(self, request: Request, contact_id: UUID) -> Response:
         form = validated(forms.QueueSerializer, request.data)
         link = services.queue_one(contact_id, form["crm"], high=form["priority"] == "high")
@@ -37,7 +41,10 @@ class BulkQueueSyncView(APIView):
     """Queues up to 100 contacts and says which were not taken, and why."""
 
     @extend_schema(
-        request=forms.BulkQueueSerializer, responses=forms.BulkQueuedSerializer, operation_id="bulk_queue_sync"
+        request=forms.BulkQueueSerializer,
+        responses=forms.BulkQueuedSerializer,
+        operation_id="bulk_queue_sync",
+        tags=TAGS,
     )
     def post(self, request: Request) -> Response:
         form = validated(forms.BulkQueueSerializer, request.data)
@@ -49,7 +56,9 @@ class BulkQueueSyncView(APIView):
 class QueueAllSyncView(APIView):
     """Queues every contact that passes the filters and that the connection can take."""
 
-    @extend_schema(request=forms.QueueAllSerializer, responses=forms.QueuedAllSerializer, operation_id="queue_all_sync")
+    @extend_schema(
+        request=forms.QueueAllSerializer, responses=forms.QueuedAllSerializer, operation_id="queue_all_sync", tags=TAGS
+    )
     def post(self, request: Request) -> Response:
         form = forms.QueueAllSerializer(data=request.data)
         form.is_valid(raise_exception=True)
@@ -62,7 +71,9 @@ class QueueAllSyncView(APIView):
 class RetrySyncView(APIView):
     """Puts a failed contact back into the queue: at once with `reset_retry_count`, else after its backoff."""
 
-    @extend_schema(request=forms.RetrySerializer, responses=forms.RetriedSerializer, operation_id="retry_sync")
+    @extend_schema(
+        request=forms.RetrySerializer, responses=forms.RetriedSerializer, operation_id="retry_sync", tags=TAGS
+    )
     def post(self, request: Request, contact_id: UUID) -> Response:
         form = validated(forms.RetrySerializer, request.data)
         link = services.retry_one(contact_id, form["crm"], reset=form["reset_retry_count"])
@@ -81,7 +92,10 @@ class RetryAllFailuresView(APIView):
     """Puts every failed contact of a connection back into the queue."""
 
     @extend_schema(
-        request=forms.RetrySerializer, responses=forms.RetriedAllSerializer, operation_id="retry_all_failures"
+        request=forms.RetrySerializer,
+        responses=forms.RetriedAllSerializer,
+        operation_id="retry_all_failures",
+        tags=TAGS,
     )
     def post(self, request: Request) -> Response:
         form = validated(forms.RetrySerializer, request.data)

@@ -6,7 +6,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 from django_filters import rest_framework as filters
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import generics
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -17,6 +17,8 @@ from syncjobs import queue, runs, services
 from syncjobs.api.serializers import RunItemSerializer, RunSerializer, RunStartedSerializer
 from syncjobs.errors import Refused
 from syncjobs.models import Run, RunItem, RunKind, RunStatus
+
+TAGS = ["runs"]
 
 
 class RunFilter(filters.FilterSet):
@@ -29,6 +31,7 @@ class RunFilter(filters.FilterSet):
         fields = ["crm", "status", "kind"]
 
 
+@extend_schema_view(get=extend_schema(operation_id="runs_list", tags=TAGS))
 class RunListView(generics.ListAPIView):
     """Runs, the newest first."""
 
@@ -38,6 +41,7 @@ class RunListView(generics.ListAPIView):
     queryset = Run.objects.select_related("connection")
 
 
+@extend_schema_view(get=extend_schema(operation_id="runs_read", tags=TAGS))
 class RunView(generics.RetrieveAPIView):
     """One run with its counters."""
 
@@ -54,6 +58,7 @@ class RunItemFilter(filters.FilterSet):
         fields = ["action", "contact_id"]
 
 
+@extend_schema_view(get=extend_schema(operation_id="runs_items", tags=TAGS))
 class RunItemsView(generics.ListAPIView):
     """What happened to every record of a run; unchanged ones are only counted."""
 
@@ -72,7 +77,7 @@ class RunItemsView(generics.ListAPIView):
 class RunCancelView(APIView):
     """Stops a run after what is in flight; the rest stays queued."""
 
-    @extend_schema(request=None, responses=RunSerializer, operation_id="run_cancel")
+    @extend_schema(request=None, responses=RunSerializer, operation_id="runs_cancel", tags=TAGS)
     def post(self, request: Request, pk: int) -> Response:
         run = generics.get_object_or_404(Run, pk=pk)
         if not runs.request_cancel(run):
@@ -84,7 +89,9 @@ class RunCancelView(APIView):
 class PushView(APIView):
     """Starts a push of what is due now, in the background."""
 
-    @extend_schema(request=None, responses={202: RunStartedSerializer}, operation_id="connection_push")
+    @extend_schema(
+        request=None, responses={202: RunStartedSerializer}, operation_id="connections_push", tags=["connections"]
+    )
     def post(self, request: Request, key: str) -> Response:
         connection = connections.by_key(key)
         services.refuse_disabled(connection)

@@ -11,7 +11,7 @@ from rest_framework.views import APIView
 
 from syncjobs import counts, presenters, services
 from syncjobs.api import serializers as forms
-from syncjobs.api.queueing import validated
+from syncjobs.api.queueing import TAGS, validated
 from syncjobs.states import SyncStatus
 
 SYNC_STATUS_SCHEMA = {
@@ -42,7 +42,7 @@ SYNC_STATUS_SCHEMA = {
 class SyncStatusView(APIView):
     """A contact's state on every connection."""
 
-    @extend_schema(responses=OpenApiResponse(SYNC_STATUS_SCHEMA), operation_id="sync_status")
+    @extend_schema(responses=OpenApiResponse(SYNC_STATUS_SCHEMA), operation_id="sync_status", tags=TAGS)
     def get(self, request: Request, contact_id: UUID) -> Response:
         return Response(presenters.sync_status(services.contact_or_refuse(contact_id)))
 
@@ -50,7 +50,9 @@ class SyncStatusView(APIView):
 class SyncStatsView(APIView):
     """How many contacts stand where on a connection."""
 
-    @extend_schema(parameters=[forms.CrmQuerySerializer], responses=forms.StatsSerializer, operation_id="sync_stats")
+    @extend_schema(
+        parameters=[forms.CrmQuerySerializer], responses=forms.StatsSerializer, operation_id="sync_stats", tags=TAGS
+    )
     def get(self, request: Request) -> Response:
         connection = validated(forms.CrmQuerySerializer, request.query_params)["crm"]
         stats = counts.stats(connection)
@@ -72,7 +74,10 @@ class SyncFailuresView(APIView):
     """The newest failures of a connection, with their reason in words."""
 
     @extend_schema(
-        parameters=[forms.FailuresQuerySerializer], responses=forms.FailuresSerializer, operation_id="sync_failures"
+        parameters=[forms.FailuresQuerySerializer],
+        responses=forms.FailuresSerializer,
+        operation_id="sync_failures",
+        tags=TAGS,
     )
     def get(self, request: Request) -> Response:
         query = validated(forms.FailuresQuerySerializer, request.query_params)
