@@ -69,7 +69,8 @@ class Importer:
         at = server_time(reply)
         since = at - took if at is not None else None
         reports = self._wait(reply.member("processId"))
-        rest = self._settle_reported(ledger, rows, reports)
+        self._settle_reported(ledger, rows, reports, batch)
+        rest = [row for row in rows if ledger.is_open(row.change)]
         for outcome in self._outcomes(rest, since, batch.booleans):
             ledger.settle(outcome)
         absent = [row for row in rest if ledger.is_open(row.change)]
@@ -111,19 +112,28 @@ class Importer:
         while True:
             yield self._polls[-1]
 
-    def _settle_reported(self, ledger: Ledger, rows: Sequence[Row], reports: Mapping[str, Any]) -> list[Row]:
-        """Deals with the rows that the job reports; answers the others."""
-        again: dict[int, Row] = {}
+    def _settle_reported(
+        self, ledger: Ledger, rows: Sequence[Row], reports: Mapping[str, Any], batch: RowBatch
+    ) -> None:
+        """Settles the rows that the job reports: refused, sent again without their phone, or singly."""
+        singly: dict[int, Row] = {}
+        phoneless: dict[int, Row] = {}
         for name, link in reports.items():
             if not isinstance(link, str) or not link:
                 continue
             for row in reported_rows(self._fetch(link), rows):
                 if name == INVALID_EMAILS:
                     ledger.fail(row.change, _invalid_email())
+                elif name in PHONE_REPORTS:
+                    phoneless[row.change.ref] = without_phones(row, SHARED_PHONE)
                 else:
-                    again[row.change.ref] = without_phones(row, SHARED_PHONE) if name in PHONE_REPORTS else row
-        self._singles.send(ledger, [row for row in again.values() if ledger.is_open(row.change)])
-        return [row for row in rows if ledger.is_open(row.change)]
+                    singly[row.change.ref] = row
+        if len(phoneless) > FEW:
+            # People of one office share its number: by the hundred, they are worth an import of their own.
+            self._import(ledger, list(phoneless.values()), batch)
+        else:
+            singly |= phoneless
+        self._singles.send(ledger, [row for row in singly.values() if ledger.is_open(row.change)])
 
     def _fetch(self, link: str) -> str:
         try:

@@ -67,6 +67,13 @@ def test_two_bad_rows_fail_and_the_rest_arrives(brevo: Brevo, sandbox: BrevoSand
     assert len(sandbox.people()) == 598
 
 
+def test_a_number_that_hundreds_share_costs_one_import_more(brevo: Brevo, sandbox: BrevoSandbox) -> None:
+    outcomes = written(brevo, (upsert(i, SMS="+79160000001") for i in range(700)))
+    assert all(o.result is Result.CREATED for o in outcomes.values())
+    assert sum("phone" in o.warning for o in outcomes.values()) == 699
+    assert (requests(sandbox, "POST", IMPORT), requests(sandbox, "POST", "/contacts")) == (2, 0)
+
+
 def test_shared_phones_are_sent_again_without_the_phone(brevo: Brevo, sandbox: BrevoSandbox) -> None:
     phones = {1: "+79160000001", 2: "+79160000001", 3: "+79160000003"}
     sandbox.add("other@example.com", SMS="+79160000003")
