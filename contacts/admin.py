@@ -72,6 +72,7 @@ class ContactAdmin(ModelAdmin):
         (_("Who set what"), {"fields": ["set_by", ("version", "created_at", "updated_at")]}),
     ]
     actions_list = ["import_contacts"]
+    change_form_outer_before_template = "contacts/panels.html"
 
     @admin.display(description=_("name"))
     def name(self, contact: Contact) -> str:
@@ -103,6 +104,11 @@ class ContactAdmin(ModelAdmin):
         for source in admin_extensions.actions:
             actions.update(source(request))
         return actions
+
+    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> Any:
+        contact = kwargs.get("obj")
+        context["panels"] = [render(request, contact) for render in admin_extensions.panels] if contact else []
+        return super().render_change_form(request, context, *args, **kwargs)
 
     def get_search_results(self, request: HttpRequest, queryset: QuerySet, search_term: str) -> tuple[QuerySet, bool]:
         term = search_term.replace("\0", "").strip()

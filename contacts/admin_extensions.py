@@ -1,4 +1,4 @@
-"""Where other apps hang columns, filters and bulk actions on the contact list, without contacts knowing them.
+"""Where other apps hang columns, filters and bulk actions on the contact list, and blocks on a contact's page.
 
 Call these in AppConfig.ready(). All but `register_queryset` are asked anew for every request, so that what they add
 may follow the database (one column per connection, say).
@@ -13,6 +13,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 Column = Callable[[Any], Any]
+Panel = Callable[[HttpRequest, Any], str]
 ColumnSource = Callable[[HttpRequest], Iterable[Column]]
 FilterSource = Callable[[HttpRequest], Iterable[Any]]
 ActionSource = Callable[[HttpRequest], dict[str, tuple[Callable[..., Any], str, str]]]
@@ -21,6 +22,7 @@ columns: list[ColumnSource] = []
 filters: list[FilterSource] = []
 actions: list[ActionSource] = []
 querysets: list[Callable[[QuerySet], QuerySet]] = []
+panels: list[Panel] = []
 
 
 def register_columns(source: ColumnSource) -> None:
@@ -54,3 +56,8 @@ def register_actions(source: ActionSource) -> None:
 def register_queryset(prepare: Callable[[QuerySet], QuerySet]) -> None:
     """prepare(queryset) → queryset with what the columns need, by prefetch_related or annotate."""
     querysets.append(prepare)
+
+
+def register_panel(render: Panel) -> None:
+    """render(request, contact) → HTML above the contact's form, safe to show; "" for nothing."""
+    panels.append(render)

@@ -133,7 +133,7 @@ class ImportView(View):
         return TemplateResponse(
             request,
             "contacts/import.html",
-            {**site.each_context(request), "title": _("Import contacts"), "opts": self.model_admin.opts, **context},
+            {**site.each_context(request), "title": _("Import contacts"), **context},
         )
 
 

@@ -1,9 +1,11 @@
 from django.apps import AppConfig
 from django.db.models.signals import post_migrate
+from django.utils.translation import gettext_lazy as _
 
 
 class CrmsyncConfig(AppConfig):
     name = "crmsync"
+    verbose_name = _("Access")
 
     def ready(self) -> None:
         from crmsync import checks, heartbeat, openapi, roles  # noqa: F401 - they register themselves

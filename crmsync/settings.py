@@ -93,7 +93,8 @@ CACHES = {
 
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", _("English")), ("ru", _("Russian"))]
-LOCALE_PATHS = [BASE_DIR / "locale"]
+# A connector brings the translations of its own words in its folder.
+LOCALE_PATHS = [BASE_DIR / "locale", *sorted(BASE_DIR.glob("connectors/*/locale"))]
 TIME_ZONE = env.str("TIME_ZONE", default="UTC")
 USE_I18N = True
 USE_TZ = True
@@ -205,8 +206,15 @@ UNFOLD = {
     "SITE_TITLE": "crmsync",
     "SITE_HEADER": "crmsync",
     "SITE_SYMBOL": "sync_alt",
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "crmsync.navigation.icon"}],
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
+    "SHOW_LANGUAGES": True,
+    "ENVIRONMENT": "crmsync.navigation.environment",
+    "DASHBOARD_CALLBACK": "syncjobs.admin.dashboard.add_overview",
+    "STYLES": ["crmsync.navigation.stylesheet"],
+    "SIDEBAR": {"show_search": True, "command_search": True, "navigation": "crmsync.navigation.sidebar"},
+    "COMMAND": {"search_callback": "contacts.admin_search.find"},
     "LOGIN": {"form": "crmsync.forms.LoginForm", "redirect_after": "/admin/"},
 }
 

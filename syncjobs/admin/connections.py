@@ -52,7 +52,9 @@ class ConnectionAdmin(ModelAdmin):
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         changelist = super().get_changelist_instance(request)
-        self.stats = counts.stats_of(changelist.result_list)
+        found = counts.stats_of(changelist.result_list)
+        for connection in changelist.result_list:
+            connection.stats = found[connection.pk]
         return changelist
 
     def get_form(self, request: HttpRequest, obj: Connection | None = None, change: bool = False, **kwargs: Any) -> Any:
@@ -80,6 +82,13 @@ class ConnectionAdmin(ModelAdmin):
         spec = registry.get(request.GET.get("connector", "")).spec
         taken = Connection.objects.filter(key=spec.slug).exists()
         return {"label": spec.label, "key": "" if taken else spec.slug, "enabled": True, "follow_changes": True}
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        found = Connection.objects.filter(pk=object_id).first() if object_id.isdecimal() else None
+        message = translated(found.state_message) if found else ""
+        return super().change_view(request, object_id, form_url, {**(extra_context or {}), "state_message": message})
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
         if not self.has_add_permission(request):
@@ -148,5 +157,5 @@ class ConnectionAdmin(ModelAdmin):
 
     @display(description=gettext_lazy("queued · failed"))
     def queue(self, connection: Connection) -> str:
-        stats = self.stats[connection.pk]
+        stats: counts.Stats = connection.stats  # type: ignore[attr-defined]
         return f"{stats.of(SyncStatus.QUEUED)} · {stats.of(SyncStatus.ERROR)}"

@@ -31,7 +31,7 @@ _FIGURES = (SyncStatus.QUEUED, SyncStatus.PROCESSING, SyncStatus.ERROR, SyncStat
 def add_overview(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """What DASHBOARD_CALLBACK is given for: the cards of those connections that the user may see."""
     if request.user.has_perm("connectors.view_connection"):
-        context |= {"overview": True, **cards(request)}
+        context |= {"overview": True, "title": _("Dashboard"), **cards(request)}
     return context
 
 

@@ -8,7 +8,7 @@ from django import forms
 from django.conf import settings
 from django.utils.translation import gettext as _
 from unfold.widgets import (
-    UnfoldAdminPasswordInput,
+    UnfoldAdminPasswordWidget,
     UnfoldAdminSelectWidget,
     UnfoldAdminTextInputWidget,
     UnfoldBooleanSwitchWidget,
@@ -20,6 +20,7 @@ from connectors.core.netguard import AllowedHosts, check_url
 from connectors.core.types import ConfigField, ConfigKind, ConnectorSpec
 from connectors.environment import SettingInvalid, parse_setting, values_from_environment
 from connectors.models import Connection
+from syncjobs.sentences import translated
 
 PREFIX = "setting_"
 
@@ -58,7 +59,7 @@ class ConnectionForm(forms.ModelForm):
                 if config_field.kind is ConfigKind.URL and value:
                     check_url(value, AllowedHosts(settings.ALLOW_PRIVATE_HOSTS))
             except (SettingInvalid, ApiError) as e:
-                self.add_error(name, str(e))
+                self.add_error(name, translated(str(e)))
         return cleaned
 
     def settings_given(self) -> dict[str, Any]:
@@ -91,11 +92,15 @@ def setting_names(spec: ConnectorSpec, *, advanced: bool) -> list[str]:
 
 
 def _field(f: ConfigField) -> forms.Field:
-    common: dict[str, Any] = {"label": f.label, "help_text": f.help, "required": f.required or f.signs_in}
+    common: dict[str, Any] = {"required": f.required or f.signs_in}
+    # Connectors know no translations: their words are looked up when the form is made for a request.
+    common |= {"label": _(f.label), "help_text": _(f.help) if f.help else ""}
     if f.kind is ConfigKind.BOOLEAN:
         return forms.BooleanField(**{**common, "required": False}, widget=UnfoldBooleanSwitchWidget)
     if f.kind is ConfigKind.CHOICE:
-        return forms.ChoiceField(choices=f.choices, widget=UnfoldAdminSelectWidget, **common)
+        return forms.ChoiceField(
+            choices=[(value, _(text)) for value, text in f.choices], widget=UnfoldAdminSelectWidget, **common
+        )
     if f.kind is ConfigKind.SECRET:
-        return forms.CharField(widget=UnfoldAdminPasswordInput(attrs={"autocomplete": "new-password"}), **common)
+        return forms.CharField(widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"}), **common)
     return forms.CharField(widget=UnfoldAdminTextInputWidget, **common)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from django.contrib import admin
+from django.urls import URLPattern, path
 from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_POST
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownFilter
 from unfold.decorators import display
 
+from syncjobs.admin import contact_panel
 from syncjobs.admin.badges import BADGES
 from syncjobs.admin.readonly import ReadOnlyAdmin
 from syncjobs.models import ContactSync
@@ -24,6 +27,10 @@ class ContactSyncAdmin(ReadOnlyAdmin):
         "synced_at", "retry_count", "next_retry_at", "last_retry_at",
     ]  # fmt: skip
     ordering = ["-id"]
+
+    def get_urls(self) -> list[URLPattern]:
+        queue = self.admin_site.admin_view(require_POST(contact_panel.queue_view))
+        return [path("<uuid:contact_id>/<int:pk>/queue/", queue, name="contact_queue"), *super().get_urls()]
 
     @display(description=_("status"), label=BADGES)
     def status(self, link: ContactSync) -> tuple[str, str]:

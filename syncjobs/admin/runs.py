@@ -106,12 +106,14 @@ class RunItemAdmin(ReadOnlyAdmin):
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         changelist = super().get_changelist_instance(request)
         ids = [item.contact_id for item in changelist.result_list]
-        changelist.model_admin.names = {c.pk: str(c) for c in Contact.objects.filter(pk__in=ids)}
+        names = {c.pk: str(c) for c in Contact.objects.defer("search").filter(pk__in=ids)}
+        for item in changelist.result_list:
+            item.contact_name = names.get(item.contact_id, str(item.contact_id))
         return changelist
 
     @display(description=gettext_lazy("contact"))
     def who(self, item: RunItem) -> str:
-        name = getattr(self, "names", {}).get(item.contact_id, str(item.contact_id))
+        name = item.contact_name  # type: ignore[attr-defined]
         url = reverse("admin:contacts_contact_change", args=[item.contact_id])
         return format_html('<a class="text-primary-600 underline" href="{}">{}</a>', url, name)
 
@@ -145,4 +147,5 @@ def progress_context(request: HttpRequest, run: Run) -> dict[str, Any]:
 
 
 def _counter(run: Run, name: str) -> dict[str, Any]:
-    return {"name": name, "label": Run._meta.get_field(name).verbose_name, "count": getattr(run, name)}
+    label = getattr(Run._meta.get_field(name), "verbose_name", name)
+    return {"name": name, "label": label, "count": getattr(run, name)}
