@@ -7,8 +7,10 @@ import threading
 from collections.abc import Sequence
 from typing import Any
 
-from django.db import DEFAULT_DB_ALIAS, connections
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
+
+from connectors.core.errors import ApiError, ErrorKind
 
 _RESERVE = """
 INSERT INTO connectors_rateslot AS slot (key, next_at)
@@ -46,22 +48,31 @@ class PostgresLimiter:
 
     def close(self) -> None:
         with self._lock:
-            if self._connection is not None:
-                self._connection.close()
-                self._connection = None
+            self._drop()
 
     def _run(self, sql: str, params: dict[str, Any], *, returns: bool) -> Sequence[Any]:
+        """Raises ApiError (TRANSIENT) when the database does not answer twice; at worst a slot is lost."""
         with self._lock:
-            connection = self._open()
             try:
-                with connection.cursor() as cursor:
-                    cursor.execute(sql, params)
-                    return cursor.fetchone() if returns else ()
-            except Exception:
-                # A broken connection is not worth keeping; the next claim opens a fresh one.
-                connection.close()
-                self._connection = None
-                raise
+                return self._execute(sql, params, returns=returns)
+            except DatabaseError:
+                self._drop()
+            try:
+                return self._execute(sql, params, returns=returns)
+            except DatabaseError as e:
+                self._drop()
+                detail = type(e).__name__
+                raise ApiError(ErrorKind.TRANSIENT, "The hub's own database does not answer.", detail=detail) from e
+
+    def _execute(self, sql: str, params: dict[str, Any], *, returns: bool) -> Sequence[Any]:
+        with self._open().cursor() as cursor:
+            cursor.execute(sql, params)
+            return cursor.fetchone() if returns else ()
+
+    def _drop(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
 
     def _open(self) -> BaseDatabaseWrapper:
         if self._connection is None or self._pid != os.getpid():

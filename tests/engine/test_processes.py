@@ -60,16 +60,20 @@ def database_url() -> str:
     return f"postgres://{login}@/{params['dbname']}?{query}"
 
 
-def start_push(destination: Destination) -> subprocess.Popen[bytes]:
-    environment = os.environ | {
+def environment_of_processes() -> dict[str, str]:
+    """Other processes share the test's database and may call loopback addresses."""
+    return os.environ | {
         "DJANGO_SETTINGS_MODULE": "crmsync.test_settings",
         "TEST_DATABASE_URL": database_url(),
         "ALLOW_PRIVATE_HOSTS": "127.0.0.1",
     }
+
+
+def start_push(destination: Destination) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [sys.executable, "manage.py", "push", destination.connection.key, "--json"],
         cwd=ROOT,
-        env=environment,
+        env=environment_of_processes(),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
