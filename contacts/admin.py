@@ -16,7 +16,7 @@ from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django.utils.timezone import localtime
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext, pgettext_lazy
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import action
 from unfold.paginator import InfinitePaginator
@@ -74,7 +74,7 @@ class ContactAdmin(ModelAdmin):
     actions_list = ["import_contacts"]
     change_form_outer_before_template = "contacts/panels.html"
 
-    @admin.display(description=_("name"))
+    @admin.display(description=pgettext_lazy("person", "name"))
     def name(self, contact: Contact) -> str:
         return str(contact)
 

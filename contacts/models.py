@@ -38,7 +38,7 @@ class Contact(models.Model):
     page_id = models.CharField(_("page id"), max_length=64, null=True, blank=True)
     attributes = models.JSONField(_("attributes"), default=dict, blank=True)
     provenance = models.JSONField(_("provenance"), default=dict, blank=True, editable=False)
-    version = models.PositiveIntegerField(default=1, editable=False)
+    version = models.PositiveIntegerField(_("version"), default=1, editable=False)
     created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
     updated_at = models.DateTimeField(_("updated"), default=timezone.now, editable=False)
     deleted_at = models.DateTimeField(_("deleted"), null=True, blank=True, editable=False)
@@ -79,7 +79,7 @@ class ContactPoint(models.Model):
     id = models.BigAutoField(primary_key=True)
     # The unique constraint below begins with the contact: an index of its own would only slow writing.
     contact = models.ForeignKey(Contact, on_delete=models.CASCADE, related_name="points", db_index=False)
-    kind = models.CharField(max_length=5, choices=Kind.choices)
+    kind = models.CharField(_("kind"), max_length=5, choices=Kind.choices)
     value = models.CharField(_("value"), max_length=254)
     raw = models.CharField(_("as given"), max_length=254, blank=True, default="")
     label = models.CharField(_("label"), max_length=64, blank=True, default="")

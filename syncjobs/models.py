@@ -7,6 +7,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from connectors.models import Connection
 from contacts.models import Contact
@@ -182,7 +183,7 @@ class RunItem(models.Model):
     class Action(models.TextChoices):
         CREATE = "create", _("create")
         UPDATE = "update", _("update")
-        LINK = "link", _("link")
+        LINK = "link", pgettext_lazy("action", "link")
         SKIP = "skip", _("skip")
         CONFLICT = "conflict", _("conflict")
         FAIL = "fail", _("failed")

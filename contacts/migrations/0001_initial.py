@@ -32,7 +32,7 @@ class Migration(migrations.Migration):
                 ('page_id', models.CharField(blank=True, max_length=64, null=True, verbose_name='page id')),
                 ('attributes', models.JSONField(blank=True, default=dict, verbose_name='attributes')),
                 ('provenance', models.JSONField(blank=True, default=dict, editable=False, verbose_name='provenance')),
-                ('version', models.PositiveIntegerField(default=1, editable=False)),
+                ('version', models.PositiveIntegerField(default=1, editable=False, verbose_name='version')),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='created')),
                 ('updated_at', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='updated')),
                 ('deleted_at', models.DateTimeField(blank=True, editable=False, null=True, verbose_name='deleted')),
@@ -51,7 +51,7 @@ class Migration(migrations.Migration):
             name='ContactPoint',
             fields=[
                 ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('kind', models.CharField(choices=[('email', 'E-mail'), ('phone', 'Phone')], max_length=5)),
+                ('kind', models.CharField(choices=[('email', 'E-mail'), ('phone', 'Phone')], max_length=5, verbose_name='kind')),
                 ('value', models.CharField(max_length=254, verbose_name='value')),
                 ('raw', models.CharField(blank=True, default='', max_length=254, verbose_name='as given')),
                 ('label', models.CharField(blank=True, default='', max_length=64, verbose_name='label')),
