@@ -56,6 +56,9 @@ class RequestGuard:
         length = request.META.get("CONTENT_LENGTH") or ""
         if is_api(request) and length.isdecimal() and int(length) > limit:
             return refuse(400, f"The body is larger than {limit // 1024**2} MB.", "body_too_large")
+        if is_api(request) and not length and request.META.get("HTTP_TRANSFER_ENCODING"):
+            # Django would read nothing of it and take the request for one without a body.
+            return refuse(411, "Send the body with its Content-Length, not in chunks.", "length_required")
         return None
 
     def refuse(self, request: HttpRequest, sentence: str, field: str = "") -> HttpResponse:

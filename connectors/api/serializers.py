@@ -11,6 +11,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from connectors import services
+from connectors.api.fields import StrictCharField, StrictModelSerializer
 from connectors.core import registry
 from connectors.core.errors import ApiError
 from connectors.core.netguard import AllowedHosts, check_url
@@ -24,10 +25,10 @@ class TestCredentialsSerializer(serializers.Serializer):
 
     __test__ = False
 
-    crm = serializers.CharField(max_length=50)
-    api_key = serializers.CharField(max_length=4096, required=False, allow_blank=False, allow_null=True)
+    crm = StrictCharField(max_length=50)
+    api_key = StrictCharField(max_length=4096, required=False, allow_blank=False, allow_null=True)
     settings = serializers.DictField(
-        child=serializers.CharField(max_length=4096), required=False, help_text="Further settings to test with."
+        child=StrictCharField(max_length=4096), required=False, help_text="Further settings to test with."
     )
 
 
@@ -71,7 +72,7 @@ class ConnectionSerializer(serializers.ModelSerializer):
         return connection.is_configured()
 
 
-class ConnectionInputSerializer(serializers.ModelSerializer):
+class ConnectionInputSerializer(StrictModelSerializer):
     settings = serializers.DictField(required=False, help_text="Settings and secrets by name; null removes one.")
 
     class Meta:
@@ -109,7 +110,7 @@ class ConnectionPatchSerializer(ConnectionInputSerializer):
         fields = ["label", "enabled", "interval_minutes", "batch_size", "follow_changes", "settings"]
 
 
-class FieldRuleSerializer(serializers.ModelSerializer):
+class FieldRuleSerializer(StrictModelSerializer):
     class Meta:
         model = FieldRule
         fields = ["id", "ours", "theirs", "direction", "mode", "transform", "position"]

@@ -56,10 +56,17 @@ class StrictDate(serializers.DateField):
             raise serializers.ValidationError(f"{value!r} {error.reason}.") from error
 
 
+class StrictBoolean(serializers.BooleanField):
+    def to_internal_value(self, data: Any) -> Any:
+        if not isinstance(data, bool):
+            self.fail("invalid", input=data)
+        return data
+
+
 class PointSerializer(serializers.Serializer):
     value = StrictText(max_length=VALUE_LIMIT)
     label = StrictText(max_length=LABEL_LIMIT, required=False, default="", allow_blank=True)
-    primary = serializers.BooleanField(required=False, default=False)
+    primary = StrictBoolean(required=False, default=False)
 
 
 def read_email(given: str) -> str:

@@ -5,16 +5,17 @@ from typing import Any
 from django.utils import timezone
 from rest_framework import serializers
 
+from connectors.api.fields import StrictCharField, StrictModelSerializer
 from crmsync.models import ApiToken
 
 
 class LoginSerializer(serializers.Serializer):
-    email = serializers.CharField(max_length=254, help_text="E-mail or username.")
-    password = serializers.CharField(max_length=1000, trim_whitespace=False, write_only=True)
+    email = StrictCharField(max_length=254, help_text="E-mail or username.")
+    password = StrictCharField(max_length=1000, trim_whitespace=False, write_only=True)
 
 
 class RefreshSerializer(serializers.Serializer):
-    refresh = serializers.CharField(max_length=4000)
+    refresh = StrictCharField(max_length=4000)
 
 
 class TokenPairSerializer(serializers.Serializer):
@@ -31,7 +32,7 @@ class MeSerializer(serializers.Serializer):
     role = serializers.CharField(help_text="viewer, operator or administrator.", allow_null=True)
 
 
-class ApiTokenSerializer(serializers.ModelSerializer):
+class ApiTokenSerializer(StrictModelSerializer):
     class Meta:
         model = ApiToken
         fields = ["id", "name", "prefix", "expires_at", "last_used_at", "created_at"]

@@ -9,13 +9,14 @@ from drf_spectacular.utils import inline_serializer
 from rest_framework import serializers
 
 from connectors import services as connections
+from connectors.api.fields import StrictBooleanField, StrictCharField
 from connectors.models import Connection
 from syncjobs.enqueue import Filters
 from syncjobs.models import Run, RunItem
 from syncjobs.services import BULK_MOST
 
 
-class ConnectionKeyField(serializers.CharField):
+class ConnectionKeyField(StrictCharField):
     """A connection's key, resolved to the connection; an unknown one is refused with the list of known ones."""
 
     def __init__(self, **kwargs: Any) -> None:
@@ -67,9 +68,9 @@ class BulkQueuedSerializer(serializers.Serializer):
 
 
 class FiltersSerializer(serializers.Serializer):
-    has_email = serializers.BooleanField(default=False)
-    not_already_synced = serializers.BooleanField(default=False)
-    domain_id = serializers.CharField(max_length=64, required=False, allow_null=True, default=None)
+    has_email = StrictBooleanField(default=False)
+    not_already_synced = StrictBooleanField(default=False)
+    domain_id = StrictCharField(max_length=64, required=False, allow_null=True, default=None)
 
     def create_filters(self) -> Filters:
         return Filters(**self.validated_data)
@@ -130,7 +131,7 @@ class FailuresSerializer(serializers.Serializer):
 
 class RetrySerializer(serializers.Serializer):
     crm = ConnectionKeyField()
-    reset_retry_count = serializers.BooleanField(default=False)
+    reset_retry_count = StrictBooleanField(default=False)
 
 
 class RetriedSerializer(serializers.Serializer):

@@ -53,7 +53,7 @@ def fill() -> AdapterBySite:
     contacts = [ContactFactory(id=UUID(contact_id), domain_id="example") for contact_id in CONTACT_IDS]
     sandboxes = {slug: registry.sandbox_class(slug)() for slug in SLUGS}  # type: ignore[misc]
     for slug, number in zip(SLUGS, ROW_IDS, strict=True):
-        config = sandboxes[slug].config(f"https://{slug}.example.com")
+        config = sandboxes[slug].config(f"https://{slug}.example.com") | {"rps": 0}
         add_rows_of(services.create_connection(slug, slug, config), contacts, number)
     return AdapterBySite(sandboxes)
 
