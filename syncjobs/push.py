@@ -66,7 +66,8 @@ class Push:
     def _changes(self, planner: PagePlanner) -> Iterator[Change]:
         started = time.monotonic()
         while not self._stopping:
-            if self.seconds is not None and time.monotonic() - started > self.seconds:
+            # Never before the first page: however short a slice, it gets something done.
+            if self.seconds is not None and self._claimed and time.monotonic() - started > self.seconds:
                 self.more = True
                 return
             size = planner.page_size
