@@ -23,7 +23,7 @@ from syncjobs.models import Run, RunKind, RunStatus
 # The upper half of the lock's number: keeps clear of other users of advisory locks in the same database.
 _LOCK_SPACE = 0x63726D73 << 32
 # Between two slices a run has no process for a moment.
-_PATIENCE = timedelta(minutes=3)
+_PATIENCE = timedelta(minutes=1)
 
 LOST_ANSWER = (
     "The worker stopped before the answer was stored; what arrived is looked up before anything is sent again."
