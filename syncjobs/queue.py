@@ -24,6 +24,10 @@ NORMAL = 0
 # in which order to go: OFFSET 0 keeps a subquery a look-up per row, and a status that is no plain column keeps the
 # claim on the index that is in the order of the queue.
 
+# Whether a closer look at namesakes in the mailbox is due: nearly always it is not, and costs nothing more.
+_SHARED = """external_id = '' AND EXISTS (
+    SELECT 1 FROM contacts_contactpoint WHERE kind = 'email' AND value = c.email AND contact_id <> c.id OFFSET 0)"""
+
 _CLAIM = f"""
 WITH due AS (
     SELECT id FROM syncjobs_contactsync
@@ -36,13 +40,13 @@ WITH due AS (
     FROM due WHERE s.id = due.id
     RETURNING s.id, s.contact_id, s.external_id, s.external_version, s.remote_hash
 )
-SELECT claimed.id, external_id, external_version, remote_hash,
+SELECT claimed.id, external_id, external_version, remote_hash, {_SHARED},
        {", ".join(f"c.{name}" for name in CONTACT_COLUMNS)}
 FROM claimed JOIN contacts_contact c ON c.id = claimed.contact_id ORDER BY claimed.id
 """
 
 _PREVIEW = f"""
-SELECT s.id, external_id, external_version, remote_hash,
+SELECT s.id, external_id, external_version, remote_hash, {_SHARED},
        {", ".join(f"c.{name}" for name in CONTACT_COLUMNS)}
 FROM syncjobs_contactsync s JOIN contacts_contact c ON c.id = s.contact_id
 WHERE s.connection_id = %(connection)s AND due_at <= now() AND {states.in_sql(states.CLAIM.sources)}
@@ -60,12 +64,16 @@ WHERE run_id = %(run)s AND {states.in_sql(states.RELEASE.sources)}
 
 @dataclass(slots=True)
 class DueLink:
-    """A link that wants work, with its contact. Without `remote_hash`, what their record holds is not known."""
+    """A link that wants work, with its contact. Without `remote_hash`, what their record holds is not known.
+
+    `shares_email`: another contact has its e-mail too, and the link is not yet tied to a record of theirs.
+    """
 
     id: int
     external_id: str
     external_version: str
     remote_hash: bytes | None
+    shares_email: bool
     contact: SourceContact
 
 
@@ -102,7 +110,7 @@ def twins(connection: Connection, links: Sequence[DueLink]) -> dict[int, UUID]:
 
     Of two contacts claimed at the same moment the older one goes first: both see each other's claim.
     """
-    fresh = [link for link in links if not link.external_id and link.contact.email]
+    fresh = [link for link in links if link.shares_email]
     if not fresh:
         return {}
     with database.cursor() as cursor:
@@ -139,6 +147,6 @@ def _links(sql: str, params: dict[str, Any]) -> list[DueLink]:
     with database.cursor() as cursor:
         cursor.execute(sql, params)
         return [
-            DueLink(row[0], row[1], row[2], bytes(row[3]) if row[3] else None, SourceContact(row[4:]))
+            DueLink(row[0], row[1], row[2], bytes(row[3]) if row[3] else None, row[4], SourceContact(row[5:]))
             for row in cursor.fetchall()
         ]

@@ -37,6 +37,8 @@ KNOWN = (
     _("There is no such record (HTTP 404)."),
     _("This is not a web address."),
     _("Too many requests (HTTP 429)."),
+    _("command"),
+    _("schedule"),
 )
 
 

@@ -48,7 +48,8 @@ class ConnectionForm(forms.ModelForm):
                 field.help_text = _("Stored. Type a new one to replace it.")
                 field.required = False
             if config_field.kind is not ConfigKind.SECRET:
-                field.initial = given.get(config_field.name, stored.get(config_field.name, config_field.default))
+                value = given.get(config_field.name, stored.get(config_field.name, config_field.default))
+                field.initial = ", ".join(map(str, value)) if isinstance(value, list | tuple) else value
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}

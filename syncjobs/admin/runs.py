@@ -35,7 +35,7 @@ class RunAdmin(ReadOnlyAdmin):
     list_select_related = ["connection"]
     list_before_template = "syncjobs/run_strip.html"
     change_form_outer_before_template = "syncjobs/run_progress.html"
-    fields = [("connection", "kind"), ("trigger", "dry_run")]
+    fields = [("connection", "kind"), ("started_by", "dry_run")]
 
     def get_urls(self) -> list[URLPattern]:
         cancel = self.admin_site.admin_view(require_POST(self.cancel_view))
@@ -82,6 +82,10 @@ class RunAdmin(ReadOnlyAdmin):
     @display(description=gettext_lazy("run"), ordering="id")
     def title(self, run: Run) -> str:
         return f"{run} ({_('dry run')})" if run.dry_run else str(run)
+
+    @display(description=gettext_lazy("started by"))
+    def started_by(self, run: Run) -> str:
+        return translated(run.trigger)
 
     @display(description=gettext_lazy("status"), label=RUN_BADGES)
     def state(self, run: Run) -> tuple[str, str]:
