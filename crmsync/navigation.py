@@ -10,6 +10,7 @@ from django.core.cache import caches
 from django.http import HttpRequest
 from django.templatetags.static import static
 from django.urls import reverse
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -76,7 +77,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     groups = []
     for title, items in _GROUPS:
         shown = [
-            {"title": item.title, "icon": item.icon, "link": links[item], "active": links[item] == here}
+            {"title": capfirst(item.title), "icon": item.icon, "link": links[item], "active": links[item] == here}
             for item in items
             if not item.permission or request.user.has_perm(item.permission)
         ]
