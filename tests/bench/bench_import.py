@@ -1,13 +1,11 @@
 """Imports a generated CSV file and prints rows per second, peak memory and the ratio to a bare COPY of the same rows.
 
-Run by `make bench`, or: python tests/bench/bench_import.py [ROWS]. Works in the database DATABASE_URL names, in a
-schema of its own that it drops again.
+Usage: python -m tests.bench.bench_import [ROWS]
 """
 
 from __future__ import annotations
 
 import csv
-import os
 import random
 import resource
 import sys
@@ -15,8 +13,8 @@ import tempfile
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-SCHEMA = "bench_import"
+from tests.bench.common import prepare
+
 FIRST = ("Анна", "Иван", "Мария", "Пётр", "Mary", "John", "Aylin", "José", "Ольга", "Дмитрий")
 LAST = ("Иванов", "Петрова", "Smith", "O'Brien", "Müller", "Кузнецов", "Ёлкина", "García", "Johnson", "Каримов")
 MIDDLE = ("Иванович", "Петровна", "", "", "Lee", "Сергеевич")
@@ -58,6 +56,7 @@ def bare_copy(path: Path) -> float:
 
     started = time.perf_counter()
     with connection.cursor() as cursor:
+        cursor.execute("DROP TABLE IF EXISTS bare")
         cursor.execute("CREATE TABLE bare (a text, b text, c text, d text, e text, f text, g text, h text, i text)")
         with (
             path.open(newline="", encoding="utf-8") as file,
@@ -65,30 +64,16 @@ def bare_copy(path: Path) -> float:
         ):
             for row in csv.reader(file):
                 copy.write_row(row)
+        cursor.execute("DROP TABLE bare")
     return time.perf_counter() - started
 
 
 def main(rows: int) -> None:
-    sys.path.insert(0, str(ROOT))
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "crmsync.settings")
-    import django
-
-    sys.setswitchinterval(float(os.environ.get("SW", "0.005")))
-
-    django.setup()
-    from django.core.management import call_command
-    from django.db import connection
-
     from contacts.importing.run import Options, import_file
 
-    with connection.cursor() as cursor:
-        cursor.execute(f"DROP SCHEMA IF EXISTS {SCHEMA} CASCADE")
-        cursor.execute(f"CREATE SCHEMA {SCHEMA}")
-        cursor.execute(f"SET search_path TO {SCHEMA}")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "people.csv"
         write_file(path, rows)
-        call_command("migrate", verbosity=0, skip_checks=True)
         floor = bare_copy(path)
         print(f"bare COPY of {rows:,} rows: {floor:.1f} s ({rows / floor:,.0f} rows/s)")
         for title in ("first import", "same file again"):
@@ -100,9 +85,8 @@ def main(rows: int) -> None:
                 f"{title}: {rows / took:,.0f} rows/s, {took:.1f} s, {took / floor:.1f} x the bare COPY,"
                 f" peak memory {peak:.0f} MB, {counters}"
             )
-    with connection.cursor() as cursor:
-        cursor.execute(f"DROP SCHEMA {SCHEMA} CASCADE")
 
 
 if __name__ == "__main__":
+    prepare()
     main(int(sys.argv[1]) if len(sys.argv) > 1 else 100_000)
