@@ -16,12 +16,14 @@ from django.core.exceptions import PermissionDenied
 from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.views import View
 
 from contacts.importing.columns import ATTRIBUTE_PREFIX, IGNORE, TARGETS, Column
 from contacts.importing.run import Accepted, Options, Reader, Refusal, import_file
 from contacts.importing.text_files import UnusableFile
+from contacts.models import Contact
 
 SAMPLE_ROWS = 1_000
 SHOWN_ROWS = 20
@@ -107,8 +109,8 @@ class ImportView(View):
             request,
             upload=upload,
             columns=[_choice(index, column) for index, column in enumerate(reader.columns)],
-            targets=[*TARGETS, IGNORE],
-            fields=_SHOWN_FIELDS,
+            targets=[*((target, _label(target)) for target in TARGETS), (IGNORE, _("leave out"))],
+            fields=[_label(field) for field in _SHOWN_FIELDS],
             rows=[_cells(item) for item in accepted[:SHOWN_ROWS]],
             sampled=len(sample),
             refused_count=len(refused),
@@ -135,6 +137,15 @@ class ImportView(View):
             "contacts/import.html",
             {**site.each_context(request), "title": _("Import contacts"), **context},
         )
+
+
+def _label(target: str) -> str:
+    """A column's target in the reader's words."""
+    if target == "name":
+        return _("Full name")
+    if target == "id":
+        return _("Contact id")
+    return capfirst(str(getattr(Contact._meta.get_field(target), "verbose_name", target)))
 
 
 def _options(upload: Upload, chosen: dict[str, str]) -> Options:

@@ -209,6 +209,7 @@ UNFOLD = {
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "crmsync.navigation.icon"}],
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
+    "SITE_URL": None,  # there is no other site to return to
     "SHOW_LANGUAGES": True,
     "ENVIRONMENT": "crmsync.navigation.environment",
     "DASHBOARD_CALLBACK": "syncjobs.admin.dashboard.add_overview",
