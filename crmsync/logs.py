@@ -10,13 +10,21 @@ MASK = "***"
 SECRET_WORDS = "authorization|cookie|token|secret|password|passwd|api[-_]?key|credential|webhook_url"  # noqa: S105
 SECRET_NAME = re.compile(SECRET_WORDS, re.IGNORECASE)
 PERSONAL_NAME = re.compile(r"^(e[-_]?mails?|phones?|first_name|last_name|middle_name)$", re.IGNORECASE)
+# A pattern that may begin anywhere in a word is tried at each letter of it: the time would grow with the square of a
+# long word, which any stranger can send as an address. Hence (?<!…) before a repetition, and (?>…) where a second try
+# would find the same end.
 PATTERNS = [
     # Whole header values first, so that the scheme's name does not hide the secret behind it.
     (re.compile(r"\b(Bearer|Token|Basic)\s+[\w.~+/=-]{6,}", re.IGNORECASE), r"\1 " + MASK),
-    (re.compile(rf"([\w-]*(?:{SECRET_WORDS})[\w-]*[\"']?\s*[:=]\s*[\"']?)[^\s\"',;&}}]+", re.IGNORECASE), r"\1" + MASK),
+    (
+        re.compile(
+            rf"((?<![\w-])(?>[\w-]*(?:{SECRET_WORDS}))[\w-]*+[\"']?\s*[:=]\s*[\"']?)[^\s\"',;&}}]+", re.IGNORECASE
+        ),
+        r"\1" + MASK,
+    ),
     (re.compile(r"(://)[^/\s:@]+:[^/\s@]+@"), r"\1" + MASK + "@"),
     (re.compile(r"(/rest/\d+/)[^/\s\"']+"), r"\1" + MASK),
-    (re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+"), MASK),
+    (re.compile(r"(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)+"), MASK),
     (re.compile(r"(?<![\w+-])\+\d[\d\s().-]{8,18}\d(?!\w)|(?<![\w.-])[78]\d{10}(?![\w.-])"), MASK),
     (re.compile(r"(?<!\w)\(\d{3,5}\)\s?\d{2,3}[\s-]?\d{2}[\s-]?\d{2}(?!\w)"), MASK),
 ]

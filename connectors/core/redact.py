@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 
-_PERSONAL = re.compile(r"[^\s@\"'<>,;:()\[\]{}]+@[^\s\"'<>,;:()\[\]{}]+|\+?\d[\d\s().-]{5,}\d")
+_NO_ADDRESS = r"\s\"'<>,;:()\[\]{}"
+# An address begins where a word does: tried at each letter of it, a long word would take the square of its length.
+_PERSONAL = re.compile(rf"(?<![^{_NO_ADDRESS}@])[^{_NO_ADDRESS}@]+@[^{_NO_ADDRESS}]+|\+?\d[\d\s().-]{{5,}}\d")
 
 
 def without_personal_data(text: str, longest: int = 200) -> str:
