@@ -60,3 +60,12 @@ def _empty_caches() -> None:
 
     for cache in caches.all(initialized_only=True):
         cache.clear()
+
+
+@pytest.fixture(autouse=True)
+def _no_connection_left_open() -> Iterator[None]:
+    """The limiter has a connection of its own, which would keep the test database from being dropped."""
+    yield
+    from connectors.limits import limiter
+
+    limiter.close()
