@@ -68,9 +68,7 @@ def open_connector(
     waiting for the answer.
     """
     values = connection.settings_and_secrets() | dict(overrides or {})
-    missing = [
-        f.label for f in connection.spec.config if (f.required or f.signs_in) and values.get(f.name) in (None, "")
-    ]
+    missing = connection.spec.missing(values)
     if missing:
         raise ApiError(ErrorKind.CONFIG, _("Settings are missing: %(names)s.") % {"names": ", ".join(missing)})
     return connection.connector_class(

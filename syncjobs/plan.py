@@ -165,6 +165,7 @@ class Planner:
             key=self.match_key(item.link),
             idempotency_key=str(item.link.id),
             all_values=mapped.everything,
+            before=_agreed(before) if item.decision is Decision.UPDATE else None,
         )
         item.fields, item.snapshot, item.external_id = sorted(values), mapped.kept, external_id
         return item
@@ -183,6 +184,10 @@ class Planner:
 # Differs from every value: a lost answer leaves open what their record holds, so all of it is sent again.
 _UNCERTAIN = object()
 _MATCHABLE = frozenset({"email", "phone"})
+
+
+def _agreed(before: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in before.items() if value is not _UNCERTAIN}
 
 
 def _mapped(item: PlanItem) -> Mapped:

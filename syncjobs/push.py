@@ -76,8 +76,12 @@ class Push:
             links = queue.claim(self.connection, self.run, size) if size > 0 else []
             if not links:
                 return
+            items = planner.plan(links)
+            if not self._claimed:
+                # The first plan may have to read their whole list: a slice is worth that only if it then can write.
+                started = time.monotonic()
             self._claimed += len(links)
-            for item in planner.plan(links):
+            for item in items:
                 if item.change is None:
                     self._settled.append(Settled.planned(item))
                 else:

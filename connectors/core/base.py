@@ -30,6 +30,7 @@ from connectors.core.types import (
 if TYPE_CHECKING:
     import requests.adapters
 
+    from connectors.core.auth import OAuth2, TokenStore
     from connectors.core.metrics import Recorder
 
 
@@ -47,6 +48,7 @@ class Context:
     max_tries: int = 4
     adapter: requests.adapters.BaseAdapter | None = None
     recorder: Recorder | None = None
+    tokens: TokenStore | None = None
     log: logging.Logger = field(default_factory=lambda: logging.getLogger("connectors"))
 
     def secret(self, name: str) -> str:
@@ -63,6 +65,8 @@ class Connector(ABC):
     """
 
     spec: ClassVar[ConnectorSpec]
+    # How a person gives access; None where credentials are typed in.
+    oauth: OAuth2 | None = None
 
     def __init__(self, context: Context) -> None:
         self.context = context

@@ -128,7 +128,8 @@ class DefaultRule:
 class ConnectorSpec:
     """The static facts of a connector; forms, admin actions, API, docs and tests are drawn from it.
 
-    `needs` names the contact fields without which a contact cannot be sent ("email").
+    `needs` names the contact fields without which a contact cannot be sent ("email"). `ways_in` are sets of settings of
+    which one has to be whole, for systems that can be signed in to in several ways.
     """
 
     slug: str
@@ -142,6 +143,7 @@ class ConnectorSpec:
     match_order: tuple[str, ...] = ("email",)
     needs: tuple[str, ...] = ()
     default_interval_minutes: int | None = None
+    ways_in: tuple[tuple[str, ...], ...] = ()
 
     @property
     def prefix(self) -> str:
@@ -154,5 +156,12 @@ class ConnectorSpec:
         return tuple(f for f in self.config if f.kind is ConfigKind.SECRET)
 
     def is_configured(self, values: Mapping[str, Any]) -> bool:
-        """True when every field that signs in, and every required one, has a value."""
-        return all(values.get(f.name) not in (None, "") for f in self.config if f.signs_in or f.required)
+        """True when every field that signs in, every required one, and those of one way in have a value."""
+        return not self.missing(values)
+
+    def missing(self, values: Mapping[str, Any]) -> list[str]:
+        """The labels of the settings that are still needed; of several ways in, those of the nearest."""
+        needed = [f.name for f in self.config if f.signs_in or f.required]
+        ways = [[name for name in way if values.get(name) in (None, "")] for way in self.ways_in]
+        absent = {name for name in needed if values.get(name) in (None, "")} | set(min(ways, key=len, default=[]))
+        return [f.label for f in self.config if f.name in absent]

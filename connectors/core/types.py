@@ -197,6 +197,7 @@ class Change:
     key: MatchKey | None = None
     idempotency_key: str = ""
     all_values: Mapping[str, Any] | None = None
+    before: Mapping[str, Any] | None = None
 
 
 class Result(StrEnum):

@@ -82,6 +82,11 @@ class Bench:
                     change = replace(change, op=Op.UPDATE, external_id=found[0].id)
             yield change
 
+    @staticmethod
+    def plain(value: Any) -> str:
+        """A value in lower case; of a list of several, the first."""
+        return str(value[0].value if isinstance(value, list) else value).lower()
+
     def stored_keys(self) -> list[str]:
         name = self.sandbox.key_field
         return sorted(str(p.get(name) or p.get(name.lower())).lower() for p in self.sandbox.people())

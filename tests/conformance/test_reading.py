@@ -82,7 +82,7 @@ def test_a_full_read_is_the_same_in_small_pages(filled: Bench) -> None:
     small = filled.read_all(ReadQuery(fields=list(filled.sandbox.sample_values(0)), limit=PAGE))
     assert sorted(r.id for r in whole) == sorted(str(p["id"]) for p in filled.sandbox.people())
     assert sorted(r.id for r in small) == sorted(r.id for r in whole)
-    assert sorted(str(r.values[filled.sandbox.key_field]).lower() for r in whole) == filled.expected_keys(PEOPLE)
+    assert sorted(filled.plain(r.values[filled.sandbox.key_field]) for r in whole) == filled.expected_keys(PEOPLE)
 
 
 @pytest.mark.parametrize("mode", [ReadMode.FULL, ReadMode.CHANGES])

@@ -71,6 +71,10 @@ class Destination:
         found = [next(str(v) for k, v in p.items() if k.lower() == "email") for p in self.people()]
         return sorted(email.lower() for email in found)
 
+    @property
+    def needs_email(self) -> bool:
+        return "email" in self.connection.spec.needs
+
     def break_writes(self, kind: str, **details: Any) -> Fault:
         """The next request that writes contacts goes wrong."""
         fault = Fault(kind, method="POST", path=WRITES, **details)

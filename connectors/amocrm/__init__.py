@@ -1,0 +1,1 @@
+"""amoCRM and Kommo, API v4: contacts."""

@@ -1,0 +1,186 @@
+"""amoCRM's representations: fields, values and records, both ways. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, tzinfo
+from typing import Any
+
+from connectors.amocrm.points import decode_points
+from connectors.core.errors import ApiError, ErrorKind
+from connectors.core.types import FieldSpec, FieldType, RemoteRecord
+
+EMAIL, PHONE = "EMAIL", "PHONE"
+MULTI = (EMAIL, PHONE)
+NAME_LENGTH, TEXT_LENGTH = 255, 256
+_TRUE = frozenset({"true", "1", "yes", "да", "on"})
+
+_TYPES = {
+    "numeric": FieldType.NUMBER,
+    "checkbox": FieldType.BOOLEAN,
+    "select": FieldType.CHOICE,
+    "radiobutton": FieldType.CHOICE,
+    "multiselect": FieldType.CHOICES,
+    "date": FieldType.DATE,
+    "birthday": FieldType.DATE,
+    "date_time": FieldType.DATETIME,
+    "text": FieldType.TEXT,
+    "textarea": FieldType.TEXT,
+    "url": FieldType.TEXT,
+    "streetaddress": FieldType.TEXT,
+}
+_SHORT = ("text", "url", "streetaddress")
+
+
+@dataclass(frozen=True, slots=True)
+class AmoField:
+    """A custom field of the account. `enums` are the ids of its options by their text."""
+
+    spec: FieldSpec
+    id: int
+    enums: Mapping[str, int] = field(default_factory=dict)
+
+
+def custom_field(definition: Mapping[str, Any]) -> AmoField:
+    """A custom field's definition; its key is its code, or `cf_` and its id where it has none."""
+    number, code = int(definition["id"]), str(definition.get("code") or "")
+    kind = str(definition.get("type") or "")
+    key = code or f"cf_{number}"
+    enums = {str(e["value"]): int(e["id"]) for e in _values(definition.get("enums")) if e.get("id")}
+    type_ = {EMAIL: FieldType.EMAILS, PHONE: FieldType.PHONES}.get(code) or _TYPES.get(kind, FieldType.JSON)
+    spec = FieldSpec(
+        key=key,
+        label=str(definition.get("name") or key),
+        type=type_,
+        # What parts the composed types have differs from account to account: they are read only.
+        read_only=type_ is FieldType.JSON,
+        multiple=type_ in (FieldType.EMAILS, FieldType.PHONES, FieldType.CHOICES),
+        options=tuple((text, text) for text in enums) if type_ in (FieldType.CHOICE, FieldType.CHOICES) else (),
+        max_length=TEXT_LENGTH if kind in _SHORT else None,
+        custom=not definition.get("is_predefined"),
+    )
+    return AmoField(spec, number, enums)
+
+
+def _values(listed: Any) -> list[dict[str, Any]]:
+    # An answer to PATCH holds an object keyed by index in place of the list.
+    items = listed.values() if isinstance(listed, dict) else listed or ()
+    return [item for item in items if isinstance(item, dict)]
+
+
+def encode(value: Any, known: AmoField, zone: tzinfo) -> dict[str, Any]:
+    """A member of `custom_fields_values`; None clears the field. Raises ApiError (DATA) for what does not fit."""
+    values = None if value in (None, "", []) else _encoded(value, known, zone)
+    return {"field_id": known.id, "values": values}
+
+
+def _encoded(value: Any, known: AmoField, zone: tzinfo) -> list[dict[str, Any]]:
+    kind = known.spec.type
+    if kind in (FieldType.CHOICE, FieldType.CHOICES):
+        wanted = value if isinstance(value, list | tuple) else [value]
+        return [{"enum_id": _option(str(text), known)} for text in wanted]
+    if kind is FieldType.BOOLEAN:
+        return [{"value": value if isinstance(value, bool) else str(value).strip().lower() in _TRUE}]
+    if kind is FieldType.NUMBER:
+        return [{"value": _number(value, known)}]
+    if kind in (FieldType.DATE, FieldType.DATETIME):
+        return [{"value": _moment(value, known, zone, day=kind is FieldType.DATE)}]
+    return [{"value": value.isoformat() if isinstance(value, date) else str(value)}]
+
+
+def _misfit(known: AmoField, what: str) -> ApiError:
+    return ApiError(ErrorKind.DATA, f"amoCRM's field “{known.spec.label}” takes {what} only.", field=known.spec.key)
+
+
+def _option(text: str, known: AmoField) -> int:
+    if text in known.enums:
+        return known.enums[text]
+    folded = {" ".join(name.split()).casefold(): number for name, number in known.enums.items()}
+    try:
+        return folded[" ".join(text.split()).casefold()]
+    except KeyError:
+        raise _misfit(known, "the options of its list") from None
+
+
+def _number(value: Any, known: AmoField) -> str:
+    try:
+        float(str(value))
+    except ValueError:
+        raise _misfit(known, "a number") from None
+    return str(value)
+
+
+def _moment(value: Any, known: AmoField, zone: tzinfo, *, day: bool) -> str:
+    """RFC 3339 with the offset: amoCRM would take a bare number for UTC, and birthdays would move by a day."""
+    try:
+        at = value if isinstance(value, date) else datetime.fromisoformat(str(value))
+    except ValueError:
+        raise _misfit(known, "a date") from None
+    if day or not isinstance(at, datetime):
+        at = datetime.combine(at, time(), zone)
+    return (at if at.tzinfo else at.replace(tzinfo=UTC)).isoformat(timespec="seconds")
+
+
+def decode(values: Any, known: AmoField, zone: tzinfo) -> Any:
+    """The Python value of a custom field; what does not fit its type stays as it came."""
+    rows = [row for row in values if isinstance(row, dict)] if isinstance(values, list) else []
+    if not rows:
+        return None
+    kind = known.spec.type
+    if known.spec.key in MULTI:
+        return decode_points(rows)
+    if kind is FieldType.CHOICES:
+        return [row.get("value") for row in rows]
+    value = rows[0].get("value")
+    try:
+        return _READERS[kind](value, zone) if kind in _READERS else value
+    except (TypeError, ValueError, OverflowError):
+        return value
+
+
+def _read_number(value: Any, zone: tzinfo) -> int | float:
+    number = float(value)
+    return int(number) if number.is_integer() else number
+
+
+def _read_day(value: Any, zone: tzinfo) -> date:
+    return _read_moment(value, zone).astimezone(zone).date()
+
+
+def _read_moment(value: Any, zone: tzinfo) -> datetime:
+    if isinstance(value, int | float) or str(value).lstrip("-").isdigit():
+        return datetime.fromtimestamp(int(value), UTC)
+    return datetime.fromisoformat(str(value))
+
+
+_READERS: dict[FieldType, Any] = {
+    FieldType.NUMBER: _read_number,
+    FieldType.DATE: _read_day,
+    FieldType.DATETIME: _read_moment,
+    FieldType.BOOLEAN: lambda value, zone: bool(value),
+}
+
+
+def decode_record(
+    raw: Mapping[str, Any], own: Mapping[str, FieldSpec], known: Mapping[int, AmoField], zone: tzinfo
+) -> RemoteRecord:
+    """A record with the entity's own fields and its custom ones, by their keys."""
+    values: dict[str, Any] = {name: raw.get(name) for name in own if name in raw}
+    for held in raw.get("custom_fields_values") or ():
+        custom = known.get(held.get("field_id")) if isinstance(held, dict) else None
+        if custom is not None:
+            values[custom.spec.key] = decode(held.get("values"), custom, zone)
+    changed, created = _stamp(raw.get("updated_at")), _stamp(raw.get("created_at"))
+    for name, at in (("updated_at", changed), ("created_at", created)):
+        if name in values:
+            values[name] = at
+    number = str(raw["id"])
+    return RemoteRecord(number, values, str(raw.get("updated_at") or ""), changed, created, number, raw)
+
+
+def _stamp(value: Any) -> datetime | None:
+    try:
+        return datetime.fromtimestamp(int(value), UTC) if value else None
+    except (TypeError, ValueError, OverflowError):
+        return None
