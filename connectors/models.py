@@ -135,6 +135,46 @@ class FieldRule(models.Model):
         return f"{self.ours} → {self.theirs}"
 
 
+class OAuthGrant(models.Model):
+    """The tokens of a connection. Written by the token store alone, on a database session of its own.
+
+    `renewing_since` is set while a refresh token is being spent; `broken` says why only a person can help;
+    `spent_code` is the digest of the last authorization code taken from the settings.
+    """
+
+    connection = models.OneToOneField(Connection, on_delete=models.CASCADE, primary_key=True, related_name="grant")
+    tokens = EncryptedJSONField(_("tokens"), default=dict, blank=True, editable=False)
+    expires_at = models.DateTimeField(_("expires"), null=True)
+    renewing_since = models.DateTimeField(_("being renewed since"), null=True)
+    broken = models.TextField(_("what is wrong"), blank=True, default="")
+    spent_code = models.CharField(max_length=64, blank=True, default="")
+    updated_at = models.DateTimeField(_("updated"), auto_now=True)
+
+    class Meta:
+        verbose_name = _("access")
+        verbose_name_plural = _("accesses")
+
+    def __str__(self) -> str:
+        return str(self.connection)
+
+
+class OAuthState(models.Model):
+    """A sign-in that a person has started: good once, and for that person only. Digests, never the state itself."""
+
+    digest = models.CharField(primary_key=True, max_length=64)
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE)
+    user_id = models.BigIntegerField()
+    session_digest = models.CharField(max_length=64, blank=True, default="")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("sign-in")
+        verbose_name_plural = _("sign-ins")
+
+    def __str__(self) -> str:
+        return str(self.connection)
+
+
 class RateSlot(models.Model):
     """The next free moment of one rate limit, in seconds since 1970 by the database's clock."""
 

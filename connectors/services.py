@@ -13,14 +13,16 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from connectors.core import registry
+from connectors.core.auth import TokenStore
 from connectors.core.base import Connector, Context
 from connectors.core.errors import ApiError, ErrorKind
 from connectors.core.metrics import Recorder
-from connectors.core.types import ConfigKind, ConnectorSpec, Health, Secret
+from connectors.core.types import Auth, ConfigKind, ConnectorSpec, Health, Secret
 from connectors.environment import parse_setting, values_from_environment
 from connectors.limits import limiter
 from connectors.models import Connection, ConnectionState, FieldRule
 from connectors.signals import sandbox_left
+from connectors.token_store import PostgresTokenStore
 
 
 class ConnectionProblem(Exception):
@@ -71,9 +73,15 @@ def open_connector(
     missing = connection.spec.missing(values)
     if missing:
         raise ApiError(ErrorKind.CONFIG, _("Settings are missing: %(names)s.") % {"names": ", ".join(missing)})
-    return connection.connector_class(
-        make_context(connection.spec, connection.key, values, recorder=recorder, adapter=adapter, patient=patient)
-    )
+    context = make_context(connection.spec, connection.key, values, recorder=recorder, adapter=adapter, patient=patient)
+    if connection.spec.auth is Auth.OAUTH2 and connection.pk is not None:
+        context.tokens = token_store(connection)
+    return connection.connector_class(context)
+
+
+def token_store(connection: Connection) -> TokenStore:
+    """Where the tokens of an OAuth2 connection are kept."""
+    return PostgresTokenStore(connection.pk)
 
 
 def make_context(

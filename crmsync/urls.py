@@ -20,6 +20,7 @@ urlpatterns = [
     path("admin/language", set_language, name="set_language"),
     path("admin", RedirectView.as_view(url="/admin/")),
     path("admin/", admin.site.urls),
+    path("", include("syncjobs.compat.urls")),
     path("health", HealthView.as_view(), name="health"),
     path("", RedirectView.as_view(url="/admin/")),
 ]

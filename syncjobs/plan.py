@@ -108,6 +108,8 @@ class Planner:
         key = self.match_key(item.link)
         if self.capabilities.upsert_key:
             return self._create(item, Op.UPSERT, key)
+        if key is None and self.capabilities.find_keys:
+            return _failure(item.link, self._nameless_sentence())
         found = list(known.candidates.get(key, ())) if key is not None else []
         if not found:
             return self._create(item, Op.CREATE, key)
@@ -131,6 +133,11 @@ class Planner:
                 taken.add(item.external_id)
             kept.append(item)
         return kept
+
+    def _nameless_sentence(self) -> str:
+        """A lost answer to its creation could not be made good: there is nothing to look it up by."""
+        names = " or ".join(_MATCHABLE.get(name, name) for name in self.spec.match_order)
+        return f"Contact does not have {names}: {self.spec.label} could not tell it from others."
 
     def _taken_sentence(self) -> str:
         return f"The matching record in {self.spec.label} is already linked to another contact of the hub."
@@ -183,7 +190,7 @@ class Planner:
 
 # Differs from every value: a lost answer leaves open what their record holds, so all of it is sent again.
 _UNCERTAIN = object()
-_MATCHABLE = frozenset({"email", "phone"})
+_MATCHABLE = {"email": "email address", "phone": "phone"}
 
 
 def _agreed(before: Mapping[str, Any]) -> dict[str, Any]:

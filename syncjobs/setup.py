@@ -5,10 +5,12 @@ from __future__ import annotations
 from django.utils import timezone
 from django_q.models import Schedule
 
+from connectors import oauth
 from connectors import services as connections
 
 SCHEDULES = (
     ("Push what is due", "syncjobs.tasks.tick", Schedule.MINUTES, 1),
+    ("Renew access ahead of its end", "syncjobs.tasks.renew_access", Schedule.HOURLY, None),
     ("Forget old outcomes", "syncjobs.tasks.purge", Schedule.DAILY, None),
 )
 
@@ -18,6 +20,7 @@ def run() -> list[str]:
     lines = [
         f"Connected {connection.label} from the environment." for connection in connections.connect_from_environment()
     ]
+    lines += oauth.use_codes()
     for name, func, kind, minutes in SCHEDULES:
         # Schedule.objects.update_or_create skips its checks: one bad row would stop every schedule, so only constants.
         _schedule, created = Schedule.objects.update_or_create(

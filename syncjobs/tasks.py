@@ -7,6 +7,7 @@ from datetime import timedelta
 from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
+from connectors import oauth
 from connectors import services as connections
 from connectors.models import Connection
 from syncjobs import counts, runs, services
@@ -39,6 +40,11 @@ def push_now(connection_id: int, run_id: int | None = None) -> None:
     run = push(connection, trigger="schedule", run=run, seconds=SLICE_SECONDS)
     if run.status == RunStatus.RUNNING:
         services.start_push(connection, run)
+
+
+def renew_access() -> None:
+    """Hourly: renews OAuth2 tokens before they expire, also where nothing is being synced."""
+    oauth.renew_ahead()
 
 
 def purge() -> None:

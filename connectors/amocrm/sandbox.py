@@ -8,7 +8,7 @@ from connectors.amocrm import sandbox_records as records
 from connectors.amocrm.sandbox_oauth import CLIENT_ID, CLIENT_SECRET, Authority
 from connectors.amocrm.sandbox_records import Account
 from connectors.core.clock import Clock
-from connectors.core.sandbox import Sandbox, SandboxReply, SandboxRequest, WindowLimit, route
+from connectors.core.sandbox import Refused, Sandbox, SandboxReply, SandboxRequest, WindowLimit, route
 
 CONTACTS = "/api/v4/contacts"
 TOKEN = "long-lived-sandbox-token"  # noqa: S105 - the stand-in's only long-lived token
@@ -132,7 +132,7 @@ class AmoSandbox(Sandbox):
         if not isinstance(items, list) or not items:
             raise records.bad_request("Request body must be a non-empty array")
         if len(items) > MOST:
-            raise records.Refused(422, records.problem(422, "Unprocessable Entity", "Limit 250 per page"))
+            raise Refused(422, records.problem(422, "Unprocessable Entity", "Limit 250 per page"))
         wrong = [self.account.examine(item, i, update=update) for i, item in enumerate(items)]
         if any(wrong):
             raise records.invalid([found for found in wrong if found is not None])

@@ -168,7 +168,7 @@ def decode_record(
     """A record with the entity's own fields and its custom ones, by their keys."""
     values: dict[str, Any] = {name: raw.get(name) for name in own if name in raw}
     for held in raw.get("custom_fields_values") or ():
-        custom = known.get(held.get("field_id")) if isinstance(held, dict) else None
+        custom = known.get(held.get("field_id", 0)) if isinstance(held, dict) else None
         if custom is not None:
             values[custom.spec.key] = decode(held.get("values"), custom, zone)
     changed, created = _stamp(raw.get("updated_at")), _stamp(raw.get("created_at"))

@@ -146,7 +146,8 @@ class Writer:
         culprits = {index[trace].ref: facts for trace, facts in named.items() if trace in index}
         for change, _body in prepared:
             if change.ref in culprits:
-                ledger.fail(change, refused_value(*culprits[change.ref]))
+                code, path = culprits[change.ref]
+                ledger.fail(change, _gone() if path == "id" else refused_value(code, path))
         rest = [row for row in prepared if row[0].ref not in culprits]
         if culprits:
             if rest:

@@ -196,9 +196,10 @@ class BearerSigner:
         headers["Authorization"] = f"Bearer {tokens.access}"
 
     def refresh(self) -> bool:
-        """After a 401. False when no token was sent: then it was the store that refused."""
+        """After a 401. Raises ApiError when only a person can help."""
         stale: Tokens | None = getattr(self._sent, "tokens", None)
         if stale is None:
+            self._store.current()  # says why
             return False
         with self._lock:
             if self._tokens is None or self._tokens.access == stale.access:

@@ -141,11 +141,13 @@ class ApiClient:
         return self._send_once(call, retry=True)
 
     def _send_once(self, call: Call, retry: bool) -> Reply:
+        # Before the slot is claimed: whoever waits for a new token would miss it, and send in a crowd afterwards.
+        headers = self._headers(call)
         waited = self.pacing.claim(call.limits)
         started = self.context.clock.monotonic()
         status: int | None = None
         try:
-            reply = self._exchange(call)
+            reply = self._exchange(call, headers)
             status = reply.status
         finally:
             if self.context.recorder is not None:
@@ -171,16 +173,18 @@ class ApiClient:
             return ApiError(ErrorKind.UNKNOWN, error.message, detail=error.detail, status=error.status)
         return error
 
-    def _exchange(self, call: Call) -> Reply:
+    def _headers(self, call: Call) -> dict[str, str]:
         headers = {"Accept": "application/json", "User-Agent": "crmsync"}
-        content = call.body
         if call.json is not None:
-            content = orjson.dumps(call.json)
             headers["Content-Type"] = "application/json"
         headers |= call.headers or {}
-        url = self._url(call)
-        if self._sign is not None and _origin(url) == _origin(self.base_url):
+        if self._sign is not None and _origin(self._url(call)) == _origin(self.base_url):
             self._sign(headers)
+        return headers
+
+    def _exchange(self, call: Call, headers: Mapping[str, str]) -> Reply:
+        content = orjson.dumps(call.json) if call.json is not None else call.body
+        url = self._url(call)
         timeout = self.context.timeout
         try:
             with self._session.request(

@@ -163,5 +163,7 @@ class ConnectorSpec:
         """The labels of the settings that are still needed; of several ways in, those of the nearest."""
         needed = [f.name for f in self.config if f.signs_in or f.required]
         ways = [[name for name in way if values.get(name) in (None, "")] for way in self.ways_in]
-        absent = {name for name in needed if values.get(name) in (None, "")} | set(min(ways, key=len, default=[]))
+        absent = {name for name in needed if values.get(name) in (None, "")} | set(
+            min(ways, key=lambda way: len(way), default=[])
+        )
         return [f.label for f in self.config if f.name in absent]

@@ -12,18 +12,20 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_GET, require_POST
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import display
 
+from connectors import oauth
 from connectors import services as connections
 from connectors.core import registry
 from connectors.core.errors import ApiError
-from connectors.models import Connection, FieldRule
+from connectors.models import Connection, FieldRule, OAuthGrant
 from syncjobs import counts, runs, services
 from syncjobs.admin import dashboard
 from syncjobs.admin.badges import STATES
 from syncjobs.admin.forms import form_class, setting_names
+from syncjobs.compat import signing_in
 from syncjobs.errors import Refused
 from syncjobs.sentences import translated
 from syncjobs.states import SyncStatus
@@ -88,7 +90,10 @@ class ConnectionAdmin(ModelAdmin):
     ) -> HttpResponse:
         found = Connection.objects.filter(pk=object_id).first() if object_id.isdecimal() else None
         message = translated(found.state_message) if found else ""
-        return super().change_view(request, object_id, form_url, {**(extra_context or {}), "state_message": message})
+        shown: dict[str, Any] = {"state_message": message}
+        if found is not None and oauth.can_connect(found):
+            shown |= {"can_connect": True, "is_connected": OAuthGrant.objects.filter(connection=found).exists()}
+        return super().change_view(request, object_id, form_url, {**(extra_context or {}), **shown})
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
         if not self.has_add_permission(request):
@@ -109,6 +114,7 @@ class ConnectionAdmin(ModelAdmin):
         return [
             path("<int:pk>/test/", view(require_POST(self.test_view)), name="connection_test"),
             path("<int:pk>/push/", view(require_POST(self.push_view)), name="connection_push"),
+            path("<int:pk>/connect/", view(require_GET(self.connect_view)), name="connection_connect"),
             path("status/", view(dashboard.status_view), name="dashboard_status"),
             *super().get_urls(),
         ]
@@ -123,6 +129,10 @@ class ConnectionAdmin(ModelAdmin):
         else:
             self.message_user(request, " ".join(map(translated, [health.message, *health.warnings])), messages.SUCCESS)
         return redirect(reverse("admin:connectors_connection_change", args=[pk]))
+
+    def connect_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Leads on to the page where access is given; a link, as forms may not lead to other hosts."""
+        return signing_in.begin(request, self._for_change(request, pk))
 
     def push_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Starts a push of what is due."""

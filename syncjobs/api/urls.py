@@ -1,8 +1,10 @@
 from django.urls import path
 
 from syncjobs.api import queueing, runs, status
+from syncjobs.compat import urls as compat
 
 urlpatterns = [
+    *compat.API,
     path("v3/contacts/<uuid:contact_id>/queue-sync", queueing.QueueSyncView.as_view()),
     path("v3/contacts/bulk-queue-sync", queueing.BulkQueueSyncView.as_view()),
     path("v3/contacts/queue-all-sync", queueing.QueueAllSyncView.as_view()),

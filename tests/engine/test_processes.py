@@ -20,7 +20,7 @@ from connectors import services
 from connectors.core import registry
 from connectors.core.sandbox import Fault, Sandbox
 from connectors.core.testing import SandboxServer
-from contacts.models import Contact
+from contacts.models import Contact, ContactPoint
 from syncjobs import runs
 from syncjobs.enqueue import Filters, enqueue_filtered
 from syncjobs.models import ContactSync, Run
@@ -39,8 +39,11 @@ def served(request: pytest.FixtureRequest) -> Iterator[Destination]:
     with SandboxServer(sandbox) as server:
         values = sandbox.config(server.url) | {"rps": 0, **_quick(request.param)}
         connection = services.create_connection(request.param, request.param, values)
-        Contact.objects.bulk_create(
+        made = Contact.objects.bulk_create(
             [Contact(first_name=f"Ann {i}", last_name="Bell", email=f"ann{i}@example.com") for i in range(CONTACTS)]
+        )
+        ContactPoint.objects.bulk_create(
+            [ContactPoint(contact=c, kind="email", value=c.email, raw=c.email, is_primary=True) for c in made]
         )
         assert enqueue_filtered(connection, Filters()) == CONTACTS
         yield Destination(connection, sandbox)

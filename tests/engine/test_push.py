@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from connectors.core.types import CONTACTS
 from connectors.models import ConnectionState
 from contacts import services as contacts
 from contacts.models import Contact
@@ -99,7 +100,8 @@ def test_a_lost_answer_makes_no_duplicate(destination: Destination, make_contact
 def test_answers_that_are_none_lose_nothing(destination: Destination, make_contacts: MakeContacts, kind: str) -> None:
     make_contacts(40)
     destination.queue_all()
-    destination.break_writes(kind, times=6)
+    # Where a create may not be repeated blindly, every lost one is an attempt of the engine's.
+    destination.break_writes(kind, times=6 if destination.connection.spec.entities[CONTACTS].upsert_key else 3)
 
     destination.settle()
 
@@ -213,7 +215,8 @@ def test_a_contact_that_lost_its_address_while_queued(destination: Destination, 
     destination.push()
 
     link = destination.link(contact)
-    assert (link.sync_status, link.processing_error) == ("Error", NO_EMAIL)
+    assert link.sync_status == "Error"
+    assert link.processing_error.startswith(NO_EMAIL)
     assert destination.people() == []
 
 

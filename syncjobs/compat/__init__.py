@@ -1,0 +1,1 @@
+"""The paths that seeds pinned with a system in them: thin views and commands, one module per seed."""
