@@ -73,7 +73,7 @@ def _pages(connection: Connection, planner: PagePlanner, limit: int | None) -> I
 
 def _store(run: Run, items: list[PlanItem]) -> None:
     would = [
-        Settled(item, _WOULD_BE[item.decision], error=item.error)
+        Settled(item.pending(), _WOULD_BE[item.decision], error=item.error)
         if item.decision in _WOULD_BE
         else Settled.planned(item)
         for item in items

@@ -18,7 +18,7 @@ from connectors.core.types import Outcome, Result
 from connectors.models import Connection
 from syncjobs import states
 from syncjobs.models import Run, RunItem
-from syncjobs.plan import Decision, PlanItem
+from syncjobs.plan import Decision, Pending, PlanItem
 
 BACKOFF_BASE_SECONDS = 300
 BACKOFF_LONGEST_SECONDS = 6 * 3600
@@ -91,7 +91,7 @@ WHERE id = %(run)s RETURNING cancel_requested
 class Settled:
     """A plan item with its outcome: what the remote system said, or what the plan alone decided."""
 
-    item: PlanItem
+    item: Pending
     result: str
     outcome: Outcome | None = None
     error: ApiError | None = None
@@ -100,10 +100,11 @@ class Settled:
     def planned(cls, item: PlanItem) -> Settled:
         """An item about which nothing is sent."""
         linked = Outcome(item.link.id, Result.UPDATED, external_id=item.external_id)
-        return cls(item, _PLANNED[item.decision], linked if item.decision is Decision.LINK else None, item.error)
+        outcome = linked if item.decision is Decision.LINK else None
+        return cls(item.pending(), _PLANNED[item.decision], outcome, item.error)
 
     @classmethod
-    def answered(cls, item: PlanItem, outcome: Outcome) -> Settled:
+    def answered(cls, item: Pending, outcome: Outcome) -> Settled:
         return cls(item, _ANSWERED[outcome.result], outcome, outcome.error)
 
 
@@ -146,7 +147,7 @@ def _store(run: Run, connection: Connection, settled: Sequence[Settled]) -> bool
         if bad:
             cursor.execute(_FAIL, {"run": run.pk, **_failure_columns(bad)})
         if skipped:
-            ids, messages = [s.item.link.id for s in skipped], [s.item.reason for s in skipped]
+            ids, messages = [s.item.link_id for s in skipped], [s.item.reason for s in skipped]
             cursor.execute(_SKIP, {"run": run.pk, "ids": ids, "messages": messages})
         store_items(run, [*good, *bad, *skipped])
         return count(cursor, run, [*good, *bad, *skipped])
@@ -164,9 +165,9 @@ def _succeed(cursor: Any, run: Run, connection: Connection, good: list[Settled])
     cursor.execute(_SUCCEED, {"run": run.pk})
     cursor.execute(_SNAPSHOT)
     message = f"The record in {connection.spec.label} is already linked to another contact of the hub: merge the two."
-    refused = [*doubles, *(s for s in good if s.item.link.id in owned)]
+    refused = [*doubles, *(s for s in good if s.item.link_id in owned)]
     taken = [Settled(s.item, "failed", error=ApiError(ErrorKind.DATA, message)) for s in refused]
-    return [s for s in good if s.item.link.id not in owned], taken
+    return [s for s in good if s.item.link_id not in owned], taken
 
 
 def _without_doubles(good: list[Settled]) -> tuple[list[Settled], list[Settled]]:
@@ -184,15 +185,15 @@ def _without_doubles(good: list[Settled]) -> tuple[list[Settled], list[Settled]]
 def _row(s: Settled) -> tuple[Any, ...]:
     """A row of the temporary table."""
     item = s.item
-    answer = s.outcome or Outcome(item.link.id, Result.UNCHANGED, external_id=item.external_id)
-    snapshot = orjson.dumps(item.snapshot).decode() if item.snapshot else None
+    answer = s.outcome or Outcome(item.link_id, Result.UNCHANGED, external_id=item.external_id)
+    snapshot = item.snapshot.decode() or None
     return (
-        item.link.id,
+        item.link_id,
         answer.external_id,
         answer.external_ref,
         answer.version,
         item.digest,
-        item.link.contact.version,
+        item.contact_version,
         answer.warning,
         snapshot,
     )
@@ -201,7 +202,7 @@ def _row(s: Settled) -> tuple[Any, ...]:
 def _failure_columns(bad: Sequence[Settled]) -> dict[str, Any]:
     errors = [s.error or ApiError(ErrorKind.BUG, "The reason was not told.") for s in bad]
     return {
-        "ids": [s.item.link.id for s in bad],
+        "ids": [s.item.link_id for s in bad],
         "messages": [e.message for e in errors],
         "kinds": [e.kind.value for e in errors],
         "counts": [int(e.recovery.counts_attempt) for e in errors],
@@ -227,7 +228,7 @@ def store_items(run: Run, settled: Sequence[Settled]) -> None:
         for s in told:
             external_id = (s.outcome.external_id if s.outcome else "") or s.item.external_id
             fields = orjson.dumps(list(s.item.fields)).decode()
-            row = (run.pk, s.item.link.contact.id, external_id, _action(s), _sentence(s), fields, now)
+            row = (run.pk, s.item.contact_id, external_id, _action(s), _sentence(s), fields, now)
             copy.write_row(row)
 
 

@@ -11,6 +11,8 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
+import orjson
+
 from connectors.core.errors import ApiError, ErrorKind
 from connectors.core.types import CONTACTS, Capabilities, Change, ConnectorSpec, MatchKey, Op, RemoteRecord
 from syncjobs.queue import DueLink
@@ -39,10 +41,41 @@ class PlanItem:
     change: Change | None = None
     mapped: Mapped | None = None
     digest: bytes = b""
-    fields: Sequence[str] = ()
+    fields: tuple[str, ...] = ()
     error: ApiError | None = None
     external_id: str = ""
     snapshot: Mapping[str, Any] = field(default_factory=dict)
+
+    def pending(self) -> Pending:
+        """What to remember of the item until its outcome is known."""
+        return Pending(
+            link_id=self.link.id,
+            contact_id=self.link.contact.id,
+            contact_version=self.link.contact.version,
+            decision=self.decision,
+            reason=self.reason,
+            external_id=self.external_id,
+            digest=self.digest,
+            fields=self.fields,
+            snapshot=orjson.dumps(self.snapshot) if self.snapshot else b"",
+            error=self.error,
+        )
+
+
+@dataclass(slots=True)
+class Pending:
+    """A planned item without its contact and values: tens of thousands of these wait for a bulk job's answer."""
+
+    link_id: int
+    contact_id: UUID
+    contact_version: int
+    decision: Decision
+    reason: str
+    external_id: str
+    digest: bytes
+    fields: tuple[str, ...]
+    snapshot: bytes
+    error: ApiError | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +95,7 @@ class Planner:
         self.spec = spec
         self.rules = rules
         self.capabilities: Capabilities = spec.entities[CONTACTS]
+        self._shared_names: dict[tuple[str, ...], tuple[str, ...]] = {}
 
     def first_look(self, link: DueLink) -> PlanItem:
         """What the link and its contact alone tell: refused, unchanged, or a write whose details are still open."""
@@ -139,6 +173,11 @@ class Planner:
         names = " or ".join(_MATCHABLE.get(name, name) for name in self.spec.match_order)
         return f"Contact does not have {names}: {self.spec.label} could not tell it from others."
 
+    def _names(self, values: Mapping[str, Any]) -> tuple[str, ...]:
+        """The fields' names in order; equal ones are one object, as most items write the same fields."""
+        names = tuple(sorted(values))
+        return self._shared_names.setdefault(names, names)
+
     def _taken_sentence(self) -> str:
         return f"The matching record in {self.spec.label} is already linked to another contact of the hub."
 
@@ -148,7 +187,7 @@ class Planner:
         item.change = Change(
             ref=item.link.id, op=op, values=values, key=key, idempotency_key=str(item.link.id), all_values=values
         )
-        item.fields, item.snapshot = sorted(values), mapped.kept
+        item.fields, item.snapshot = self._names(values), mapped.kept
         return item
 
     def _update(
@@ -174,7 +213,7 @@ class Planner:
             all_values=mapped.everything,
             before=_agreed(before) if item.decision is Decision.UPDATE else None,
         )
-        item.fields, item.snapshot, item.external_id = sorted(values), mapped.kept, external_id
+        item.fields, item.snapshot, item.external_id = self._names(values), mapped.kept, external_id
         return item
 
     def _link(self, item: PlanItem, record: RemoteRecord) -> PlanItem:

@@ -21,7 +21,7 @@ from syncjobs import queue, runs
 from syncjobs.models import Run, RunKind, RunStatus
 from syncjobs.outcomes import Settled, store
 from syncjobs.pages import PagePlanner
-from syncjobs.plan import PlanItem
+from syncjobs.plan import Pending
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +43,7 @@ class Push:
     limit: int | None = None
     seconds: float | None = None
     progress: Progress | None = None
-    _flying: dict[int, PlanItem] = field(default_factory=dict)
+    _flying: dict[int, Pending] = field(default_factory=dict)
     _settled: list[Settled] = field(default_factory=list)
     _stored_at: float = 0.0
     _claimed: int = 0
@@ -85,7 +85,7 @@ class Push:
                 if item.change is None:
                     self._settled.append(Settled.planned(item))
                 else:
-                    self._flying[item.link.id] = item
+                    self._flying[item.link.id] = item.pending()
                     yield item.change
             self._store_when_due()
 

@@ -163,7 +163,6 @@ class ConnectorSpec:
         """The labels of the settings that are still needed; of several ways in, those of the nearest."""
         needed = [f.name for f in self.config if f.signs_in or f.required]
         ways = [[name for name in way if values.get(name) in (None, "")] for way in self.ways_in]
-        absent = {name for name in needed if values.get(name) in (None, "")} | set(
-            min(ways, key=lambda way: len(way), default=[])
-        )
+        nearest = min(ways, key=len) if ways else []
+        absent = {name for name in needed if values.get(name) in (None, "")} | set(nearest)
         return [f.label for f in self.config if f.name in absent]

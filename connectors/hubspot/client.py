@@ -16,7 +16,9 @@ from connectors.core.replies import Reply, retry_after
 from connectors.core.types import RateLimit
 
 # The smallest plan's burst; the answers tell the real one.
-BURST = RateLimit(100, 10.0)
+# Ten seconds are a long window: requests that arrive a little closer together do not matter.
+MARGIN = 0.02
+BURST = RateLimit(100, 10.0, margin=MARGIN)
 # Search is counted apart, for the whole account. Its answers carry no headers to learn from.
 SEARCH = RateLimit(5, 1.0, name="search", margin=0.1)
 # The window is rolling: some of it is free again long before its ten seconds are over.
@@ -46,7 +48,9 @@ class HubSpotClient(ApiClient):
         token = context.secret("access_token")
         self._learns = rps is None
         self.utc_offset: timedelta | None = None
-        limits = (BURST, SEARCH) if rps is None else (RateLimit(rps, 1.0), SEARCH) if rps > 0 else ()
+        limits = (
+            (BURST, SEARCH) if rps is None else (RateLimit(rps * 10, 10.0, margin=MARGIN), SEARCH) if rps > 0 else ()
+        )
         super().__init__(
             context,
             base_url,
@@ -67,7 +71,7 @@ class HubSpotClient(ApiClient):
             return
         known = self.limit()
         if requests >= 1 and seconds > 0 and (known is None or (known.requests, known.seconds) != (requests, seconds)):
-            self.set_limit(RateLimit(requests, seconds))
+            self.set_limit(RateLimit(requests, seconds, margin=MARGIN))
 
     def _read_refusal(self, reply: Reply) -> ApiError | None:
         body: Mapping[str, Any] = reply.json if isinstance(reply.json, dict) else {}

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 from types import TracebackType
 from typing import Any
+from urllib.parse import quote
 
 DATABASE = "crmsync_bench"
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -63,6 +64,31 @@ def fresh_contacts(count: int) -> None:
         upsert(chunk, source="bench")
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE contacts_contact")
+
+
+def in_a_process(*command: str) -> tuple[dict[str, Any], int]:
+    """A manage.py command on the benchmark's database: its line of counters, and its peak memory in MB."""
+    from django.db import connection
+
+    params = connection.get_connection_params()
+    login = ":".join(quote(str(params[name]), safe="") for name in ("user", "password") if params.get(name))
+    query = "&".join(f"{name}={quote(str(params[name]), safe='')}" for name in ("host", "port") if params.get(name))
+    environment = os.environ | {"DATABASE_URL": f"postgres://{login}@/{params['dbname']}?{query}"}
+    code = (
+        "import os, resource, sys, django; django.setup(); from django.core.management import call_command\n"
+        "try: call_command(*sys.argv[1:])\n"
+        "finally: print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)"
+    )
+    process = subprocess.run(
+        [sys.executable, "-c", code, *command],
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    *_, counters, megabytes = process.stdout.split("\n")[:-1]
+    return json.loads(counters), int(megabytes)
 
 
 class Served:

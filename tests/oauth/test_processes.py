@@ -1,4 +1,4 @@
-"""One account, several processes: its refresh token is spent once, its limit kept, and a refresher's death explained."""
+"""One account, several processes: one renewal, the limit kept, and a refresher's death explained."""
 
 from __future__ import annotations
 
