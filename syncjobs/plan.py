@@ -57,7 +57,8 @@ class PlanItem:
             external_id=self.external_id,
             digest=self.digest,
             fields=self.fields,
-            snapshot=orjson.dumps(self.snapshot) if self.snapshot else b"",
+            # Copied, because orjson leaves the whole of its buffer, kilobytes, with the bytes it gives.
+            snapshot=bytes(memoryview(orjson.dumps(self.snapshot))) if self.snapshot else b"",
             error=self.error,
         )
 

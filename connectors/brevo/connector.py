@@ -81,7 +81,7 @@ _SETTINGS = (
         "import_rows",
         "Largest import, in contacts",
         ConfigKind.INTEGER,
-        default=25_000,
+        default=20_000,
         advanced=True,
         help="Bounds the memory of a run: two imports' contacts are held.",
     ),
