@@ -44,7 +44,7 @@ def fuzzer() -> SchemathesisConfig:
         {
             "seed": 20_251_118,
             "generation": {
-                "max-examples": int(os.environ.get("FUZZ_EXAMPLES", "8")),
+                "max-examples": int(os.environ.get("FUZZ_EXAMPLES", "5")),
                 "deterministic": True,
                 "database": "none",
             },

@@ -28,7 +28,7 @@ from tests.engine.conftest import DESTINATIONS, WRITES, Destination
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
-CONTACTS = 1200
+CONTACTS = 600
 ROOT = Path(settings.BASE_DIR)
 
 
