@@ -72,9 +72,6 @@ class FiltersSerializer(serializers.Serializer):
     not_already_synced = StrictBooleanField(default=False)
     domain_id = StrictCharField(max_length=64, required=False, allow_null=True, default=None)
 
-    def create_filters(self) -> Filters:
-        return Filters(**self.validated_data)
-
 
 class QueueAllSerializer(serializers.Serializer):
     crm = ConnectionKeyField()
@@ -146,20 +143,6 @@ class RetriedAllSerializer(serializers.Serializer):
     crm = serializers.CharField()
     retried_count = serializers.IntegerField()
     message = serializers.CharField()
-
-
-class PairSerializer(serializers.Serializer):
-    """One connection's part of a contact's sync status."""
-
-    sync_status = serializers.CharField(allow_null=True)
-    processing_status = serializers.CharField(allow_null=True)
-    contact_id = serializers.CharField(allow_null=True)
-    synced_at = serializers.DateTimeField(required=False)
-    estimated_processing = serializers.CharField(required=False)
-    processing_error = serializers.CharField(required=False)
-    retry_count = serializers.IntegerField(required=False)
-    last_retry_at = serializers.DateTimeField(required=False, allow_null=True)
-    next_retry_at = serializers.DateTimeField(required=False, allow_null=True)
 
 
 RunStartedSerializer = inline_serializer("RunStarted", {"run": serializers.IntegerField()})
