@@ -118,7 +118,7 @@ class _Attempt:
             elif verdict is Verdict.HIDDEN:
                 self.counts["skipped"] += 1
             else:
-                taken = self.rules.take(record.values)
+                taken = self.rules.read(record.values)
                 cases.append(_Case(record, digest, taken, link, as_record(taken)))
         return cases
 
@@ -145,7 +145,7 @@ class _Attempt:
             return False
         agreed = snapshots.get(case.link.id)
         case.contact_id = case.link.contact_id
-        self._lay_over(case, before, self.rules.take(agreed) if agreed is not None else None)
+        self._lay_over(case, before, self.rules.read(agreed) if agreed is not None else None)
         return True
 
     def _lay_over(self, case: _Case, before: contacts.Stored, agreed: Taken | None) -> None:
@@ -212,8 +212,9 @@ class _Attempt:
     def _linked(self, case: _Case) -> Linked:
         if case.contact_id is None:
             raise AssertionError("only placed records are linked")
-        kept, snapshot, equal = self.intake.agreement.of(case.contact_id, case.after, case.record.values)
-        record = case.record
+        record, agreement = case.record, self.intake.agreement
+        agree = agreement.of_new if case.before is None else agreement.of
+        agreed = agree(case.contact_id, case.after, case.taken, record.values)
         version = record.version if self.connection.spec.entities["contacts"].versioned else ""
         return Linked(
             link_id=case.link.id if case.link is not None else None,
@@ -222,10 +223,10 @@ class _Attempt:
             external_ref=record.ref or record.id,
             external_version=version,
             seen_hash=case.digest,
-            remote_hash=kept,
+            remote_hash=agreed.digest,
             remote_updated_at=record.updated_at,
-            state="equal" if equal else "due" if self._pushes_back(case) else "differs",
-            snapshot=snapshot,
+            state="equal" if agreed.equal else "due" if self._pushes_back(case) else "differs",
+            snapshot=agreed.snapshot,
         )
 
     def _pushes_back(self, case: _Case) -> bool:
