@@ -3,7 +3,7 @@
 from syncjobs.models.counts import LinkCount
 from syncjobs.models.links import ContactSync, SyncSnapshot
 from syncjobs.models.reviews import ReviewItem
-from syncjobs.models.routes import Cursor, OnDelete, Policy, Route, Scanned
+from syncjobs.models.routes import Cursor, OnDelete, Policy, Route, Scanned, Stray, StrayKey
 from syncjobs.models.runs import Run, RunItem, RunKind, RunStatus
 
 __all__ = [
@@ -19,5 +19,7 @@ __all__ = [
     "RunKind",
     "RunStatus",
     "Scanned",
+    "Stray",
+    "StrayKey",
     "SyncSnapshot",
 ]
