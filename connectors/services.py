@@ -23,6 +23,7 @@ from connectors.limits import limiter
 from connectors.models import Connection, ConnectionState, FieldRule
 from connectors.signals import sandbox_left
 from connectors.token_store import PostgresTokenStore
+from connectors.traffic import meter
 
 
 class ConnectionProblem(Exception):
@@ -73,7 +74,8 @@ def open_connector(
     missing = connection.spec.missing(values)
     if missing:
         raise ApiError(ErrorKind.CONFIG, _("Settings are missing: %(names)s.") % {"names": ", ".join(missing)})
-    context = make_context(connection.spec, connection.key, values, recorder=recorder, adapter=adapter, patient=patient)
+    counted = meter.recorder(connection.key, recorder)
+    context = make_context(connection.spec, connection.key, values, recorder=counted, adapter=adapter, patient=patient)
     if connection.spec.auth is Auth.OAUTH2 and connection.pk is not None:
         context.tokens = token_store(connection)
     return connection.connector_class(context)

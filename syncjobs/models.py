@@ -228,3 +228,28 @@ class LinkCount(models.Model):
 
     def __str__(self) -> str:
         return f"{self.connection_id} {self.sync_status} {self.n}"
+
+
+class RunCount(models.Model):
+    """Finished runs of a connection, dry ones left out, and what became of their records; written by a trigger."""
+
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="+")
+    kind = models.CharField(max_length=10)
+    status = models.CharField(max_length=10)
+    runs = models.BigIntegerField()
+    created = models.BigIntegerField()
+    updated = models.BigIntegerField()
+    unchanged = models.BigIntegerField()
+    skipped = models.BigIntegerField()
+    failed = models.BigIntegerField()
+    conflicts = models.BigIntegerField()
+
+    class Meta:
+        verbose_name = _("run count")
+        verbose_name_plural = _("run counts")
+        constraints = [
+            models.UniqueConstraint(fields=["connection", "kind", "status"], name="run_count_once_per_status")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.connection_id} {self.kind} {self.status} {self.runs}"
