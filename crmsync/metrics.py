@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 import ipaddress
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -117,7 +117,7 @@ class MetricsView(APIView):
     def get_authenticate_header(self, request: Request) -> str:
         return "Bearer"
 
-    def permission_denied(self, request: Request, message: str | None = None, code: str | None = None) -> None:
+    def permission_denied(self, request: Request, message: str | None = None, code: str | None = None) -> NoReturn:
         if settings.METRICS_TOKEN:
             raise NotAuthenticated
         super().permission_denied(request, message, code)

@@ -200,7 +200,9 @@ def test_people_with_a_role_look_from_anywhere(django_user_model: Any) -> None:
     ("header", "status"),
     [("Bearer the-token", 200), ("Bearer other", 401), ("the-token", 401), ("Bearer \xff", 401), (None, 401)],
 )
-def test_with_a_token_nothing_else_opens(settings: Any, django_user_model: Any, header: str | None, status: int) -> None:
+def test_with_a_token_nothing_else_opens(
+    settings: Any, django_user_model: Any, header: str | None, status: int
+) -> None:
     settings.METRICS_TOKEN = "the-token"
     client = Client(REMOTE_ADDR=OUTSIDE if status == 200 else "127.0.0.1")
     client.force_login(django_user_model.objects.create_superuser("admin", "admin@example.com", "x"))
@@ -208,5 +210,3 @@ def test_with_a_token_nothing_else_opens(settings: Any, django_user_model: Any, 
     assert answer.status_code == status
     if status == 401:
         assert answer.json()["code"] == "not_authenticated"
-
-
