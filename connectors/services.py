@@ -20,7 +20,7 @@ from connectors.core.metrics import Recorder
 from connectors.core.types import Auth, ConfigKind, ConnectorSpec, Health, Secret
 from connectors.environment import parse_setting, values_from_environment
 from connectors.limits import limiter
-from connectors.models import Connection, ConnectionState, FieldRule
+from connectors.models import Connection, ConnectionState, FieldRule, OAuthGrant
 from connectors.signals import sandbox_left
 from connectors.token_store import PostgresTokenStore
 from connectors.traffic import meter
@@ -223,8 +223,14 @@ def _hand_to_environment(connection: Connection) -> Connection:
     connection.label, connection.config, connection.secrets = connection.spec.label, {}, {}
     connection.state, connection.account = ConnectionState.NEW, ""
     connection.save()
+    forget_access(connection)
     sandbox_left.send(Connection, connection=connection)
     return connection
+
+
+def forget_access(connection: Connection) -> None:
+    """Drops the tokens that a person's sign-in gave: the account they belong to is no longer the connection's."""
+    OAuthGrant.objects.filter(connection=connection).delete()
 
 
 def usable(connections: Iterable[Connection]) -> list[Connection]:
