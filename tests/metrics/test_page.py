@@ -185,6 +185,12 @@ def test_without_a_token_only_the_neighbourhood_looks(settings: Any, meta: dict[
         assert answer["WWW-Authenticate"] == "Bearer"
 
 
+def test_a_public_address_with_https_does_not_lead_prometheus_away(settings: Any) -> None:
+    settings.SECURE_SSL_REDIRECT = True
+    assert Client().get("/metrics").status_code == 200
+    assert Client().get("/api/schema").status_code == 301
+
+
 def test_people_with_a_role_look_from_anywhere(django_user_model: Any) -> None:
     viewer, nobody = (django_user_model.objects.create_user(name) for name in ("viewer", "nobody"))
     give_role(viewer, VIEWER)
