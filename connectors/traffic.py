@@ -23,7 +23,8 @@ from connectors.core.metrics import Exchange, Recorder
 
 log = logging.getLogger(__name__)
 
-# Upper bounds of the latency histogram, in seconds; the last bucket, above them all, has none.
+# Upper bounds of the latency histogram, in seconds; the last bucket, above them all, has none. What is stored is
+# divided by them: other bounds take a migration that empties the table.
 BOUNDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 60.0)
 OTHER = "(other)"
 # An endpoint is a template, so there are few; a connector that forgot to make one must not fill the table.
@@ -41,7 +42,7 @@ FROM jsonb_to_recordset(%s::jsonb) AS r(
 ORDER BY connection_key, endpoint, method, status
 ON CONFLICT (connection_key, endpoint, method, status) DO UPDATE SET
     requests = t.requests + excluded.requests, seconds = t.seconds + excluded.seconds,
-    buckets = ARRAY(SELECT coalesce(a, 0) + coalesce(b, 0) FROM unnest(t.buckets, excluded.buckets) AS x(a, b)),
+    buckets = ARRAY(SELECT a + b FROM unnest(t.buckets, excluded.buckets) AS x(a, b)),
     retries = t.retries + excluded.retries, waits = t.waits + excluded.waits, waited = t.waited + excluded.waited,
     auth_errors = t.auth_errors + excluded.auth_errors
 """
