@@ -14,7 +14,7 @@ from syncjobs import counts
 from syncjobs.models import Run, RunCount, RunStatus
 from syncjobs.states import SyncStatus
 
-OUTCOMES = ("created", "updated", "unchanged", "skipped", "failed", "conflicts")
+OUTCOMES = ("created", "updated", "unchanged", "skipped", "failed", "conflicts", "deleted")
 
 # Jumps from one priority to the next inside the index of the queue, instead of reading all that is due.
 _OLDEST_DUE = """

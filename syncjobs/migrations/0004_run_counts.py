@@ -4,7 +4,7 @@ import django.db.models.deletion
 from django.db import migrations, models
 
 
-OUTCOMES = ("created", "updated", "unchanged", "skipped", "failed", "conflicts")
+OUTCOMES = ("created", "updated", "unchanged", "skipped", "failed", "conflicts", "deleted")
 _COLUMNS = ", ".join(OUTCOMES)
 
 # Runs are kept for good, and counting them at every look would take longer and longer.
@@ -39,7 +39,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('connectors', '0003_traffic'),
-        ('syncjobs', '0002_link_counts'),
+        ('syncjobs', '0003_pull'),
     ]
 
     operations = [
@@ -56,6 +56,7 @@ class Migration(migrations.Migration):
                 ('skipped', models.BigIntegerField()),
                 ('failed', models.BigIntegerField()),
                 ('conflicts', models.BigIntegerField()),
+                ('deleted', models.BigIntegerField()),
                 ('connection', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='connectors.connection')),
             ],
             options={
