@@ -90,14 +90,21 @@ def is_local(request: HttpRequest) -> bool:
     if any(request.META.get(name) for name in _MARKS_OF_A_PROXY):
         return False
     # A proxy that leaves no mark still asks for the public name.
-    public = urlsplit(settings.SITE_URL).hostname
-    asked = urlsplit(f"//{request.get_host()}").hostname
+    public = urlsplit(settings.SITE_URL).hostname or ""
+    if not _is_private(public) and urlsplit(f"//{request.get_host()}").hostname == public:
+        return False
+    return _is_private(request.META.get("REMOTE_ADDR", ""))
+
+
+def _is_private(host: str) -> bool:
+    if host == "localhost":
+        return True
     try:
-        peer = ipaddress.ip_address(request.META.get("REMOTE_ADDR", ""))
+        address = ipaddress.ip_address(host)
     except ValueError:
         return False
-    peer = getattr(peer, "ipv4_mapped", None) or peer
-    return asked != public and any(peer in network for network in _LOCAL)
+    address = getattr(address, "ipv4_mapped", None) or address
+    return any(address in network for network in _LOCAL)
 
 
 class MetricsView(APIView):

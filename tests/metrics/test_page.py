@@ -185,6 +185,13 @@ def test_without_a_token_only_the_neighbourhood_looks(settings: Any, meta: dict[
         assert answer["WWW-Authenticate"] == "Bearer"
 
 
+@pytest.mark.parametrize("site", ["http://127.0.0.1:8000", "http://localhost:8000", "http://192.168.1.5:8000"])
+def test_an_address_in_our_own_network_is_not_public(settings: Any, site: str) -> None:
+    settings.ALLOWED_HOSTS = ["*"]
+    settings.SITE_URL = site
+    assert Client().get("/metrics", HTTP_HOST=site.removeprefix("http://")).status_code == 200
+
+
 def test_a_public_address_with_https_does_not_lead_prometheus_away(settings: Any) -> None:
     settings.SECURE_SSL_REDIRECT = True
     assert Client().get("/metrics").status_code == 200
