@@ -157,6 +157,11 @@ class ConnectorSpec:
     def secrets(self) -> tuple[ConfigField, ...]:
         return tuple(f for f in self.config if f.kind is ConfigKind.SECRET)
 
+    def api_key(self) -> ConfigField | None:
+        """The secret that is enough by itself to sign in; None where there is none."""
+        alone = {way[0] for way in self.ways_in if len(way) == 1}
+        return next((f for f in self.secrets() if f.signs_in or f.name in alone), None)
+
     def is_configured(self, values: Mapping[str, Any]) -> bool:
         """True when every field that signs in, every required one, and those of one way in have a value."""
         return not self.missing(values)

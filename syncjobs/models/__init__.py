@@ -1,6 +1,6 @@
 """The engine's tables: links, runs, routes, questions to people, and counts."""
 
-from syncjobs.models.counts import LinkCount
+from syncjobs.models.counts import LinkCount, RunCount
 from syncjobs.models.links import ContactSync, SyncSnapshot
 from syncjobs.models.reviews import ReviewItem
 from syncjobs.models.routes import Cursor, OnDelete, Policy, Route, Scanned, Stray, StrayKey
@@ -15,6 +15,7 @@ __all__ = [
     "ReviewItem",
     "Route",
     "Run",
+    "RunCount",
     "RunItem",
     "RunKind",
     "RunStatus",
