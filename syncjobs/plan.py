@@ -35,7 +35,10 @@ class Decision(StrEnum):
 
 @dataclass(slots=True)
 class PlanItem:
-    """What is to happen to one link, and why. `change` is what would be sent; None where nothing is."""
+    """What is to happen to one link, and why. `change` is what would be sent; None where nothing is.
+
+    `rivals` are the ids of several records of theirs that fit equally.
+    """
 
     link: DueLink
     decision: Decision
@@ -47,6 +50,7 @@ class PlanItem:
     error: ApiError | None = None
     external_id: str = ""
     snapshot: Mapping[str, Any] = field(default_factory=dict)
+    rivals: tuple[str, ...] = ()
 
     def pending(self) -> Pending:
         """What to remember of the item until its outcome is known."""
@@ -62,6 +66,7 @@ class PlanItem:
             # Copied, because orjson leaves the whole of its buffer, kilobytes, with the bytes it gives.
             snapshot=bytes(memoryview(orjson.dumps(self.snapshot))) if self.snapshot else b"",
             error=self.error,
+            rivals=self.rivals,
         )
 
 
@@ -79,6 +84,7 @@ class Pending:
     fields: tuple[str, ...]
     snapshot: bytes
     error: ApiError | None
+    rivals: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,9 +179,8 @@ class Planner:
         taken = {record: link for record, link in known.owners.items() if link != item.link.id}
         chosen = choose(item.link.contact.id, keys, known.candidates, taken, known.claimants)
         if chosen.rivals and chosen.key is not None:
-            return _conflict(
-                item.link, f"{len(chosen.rivals)} records in {self.spec.label} match by {chosen.key.name}: pick one."
-            )
+            sentence = f"{len(chosen.rivals)} records in {self.spec.label} match by {chosen.key.name}: pick one."
+            return _conflict(item.link, sentence, chosen.rivals)
         if chosen.record is not None:
             return self._link(item, chosen.record)
         # People share phones; two with one e-mail are more likely one person, whom somebody has to merge.
@@ -285,5 +290,6 @@ def _failure(link: DueLink, sentence: str) -> PlanItem:
     return PlanItem(link, Decision.FAIL, sentence, error=ApiError(ErrorKind.DATA, sentence))
 
 
-def _conflict(link: DueLink, sentence: str) -> PlanItem:
-    return PlanItem(link, Decision.CONFLICT, sentence, error=ApiError(ErrorKind.DATA, sentence))
+def _conflict(link: DueLink, sentence: str, rivals: tuple[str, ...]) -> PlanItem:
+    error = ApiError(ErrorKind.DATA, sentence)
+    return PlanItem(link, Decision.CONFLICT, sentence, error=error, rivals=rivals)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from connectors.models import Connection
+from syncjobs.daytimes import validate_times, validate_zone
 
 
 class Policy(models.TextChoices):
@@ -31,7 +33,8 @@ class OnDelete(models.TextChoices):
 class Route(models.Model):
     """Contacts of the source go to the destination, and come back where `two_way` is set.
 
-    `recreate` lets a push make a record anew that was deleted in the destination.
+    `recreate` lets a push make a record anew that was deleted in the destination. `full_times` are times of the day in
+    `time_zone` ("" is the hub's) at which both sides are read in full.
     """
 
     source = models.ForeignKey(
@@ -45,7 +48,20 @@ class Route(models.Model):
     policy = models.CharField(_("decides"), max_length=12, choices=Policy.choices, default=Policy.NEWEST)
     on_delete = models.CharField(_("on deletion"), max_length=6, choices=OnDelete.choices, default=OnDelete.IGNORE)
     recreate = models.BooleanField(_("create deleted records anew"), default=False)
-    interval_minutes = models.PositiveIntegerField(_("minutes between runs"), null=True, blank=True)
+    interval_minutes = models.PositiveIntegerField(
+        _("minutes between runs"), null=True, blank=True, validators=[MinValueValidator(1), MaxValueValidator(10080)]
+    )
+    full_times = models.CharField(
+        _("full runs at"),
+        max_length=100,
+        blank=True,
+        default="",
+        validators=[validate_times],
+        help_text=_("Times of the day at which everything is compared, such as 08:00, 20:00."),
+    )
+    time_zone = models.CharField(_("time zone"), max_length=50, blank=True, default="", validators=[validate_zone])
+    started_at = models.DateTimeField(_("last run"), null=True, editable=False)
+    full_started_at = models.DateTimeField(_("last full run"), null=True, editable=False)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
 
     class Meta:

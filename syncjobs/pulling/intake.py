@@ -17,9 +17,9 @@ from contacts import store as contacts
 from contacts.identifiers import uuid7
 from contacts.matching import Keys, MatchKey
 from contacts.records import ContactRecord
-from syncjobs import queue, routes, strays
+from syncjobs import queue, reviews, routes, strays
 from syncjobs.models import Run, RunItem
-from syncjobs.pulling import reviews, store
+from syncjobs.pulling import store
 from syncjobs.pulling.agreement import Agreement
 from syncjobs.pulling.matching import Matcher
 from syncjobs.pulling.merging import as_record, laid_over, values_of

@@ -18,9 +18,9 @@ from connectors.core.errors import CursorExpired
 from connectors.core.fanout import ahead, batched
 from connectors.core.types import CONTACTS, Deletes, Page, ReadMode, ReadQuery
 from connectors.models import Connection
-from syncjobs import routes, strays
+from syncjobs import reviews, routes, strays
 from syncjobs.models import Run
-from syncjobs.pulling import reviews, store
+from syncjobs.pulling import store
 from syncjobs.pulling.agreement import Agreement
 from syncjobs.pulling.cursors import Reading
 from syncjobs.pulling.intake import Batch, Intake
