@@ -129,8 +129,8 @@ class ConnectorSpec:
     """The static facts of a connector; forms, admin actions, API, docs and tests are drawn from it.
 
     `needs` names the contact fields without which a contact cannot be sent ("email"). `ways_in` are sets of settings of
-    which one has to be whole, for systems that can be signed in to in several ways. `id_field` is the field of a contact
-    that holds its record's id, where others may carry it on as the reference to it.
+    which one has to be whole, for systems that can be signed in to in several ways. `id_field` is the field that holds
+    a record's own id, where others may carry it on as the reference to it.
     """
 
     slug: str
