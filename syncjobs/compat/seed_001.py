@@ -6,6 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import path
 from django.views.decorators.http import require_GET
 
+from syncjobs.compat import seed_001_records as records
 from syncjobs.compat import signing_in
 
 SLUG = "amocrm"
@@ -28,4 +29,14 @@ def callback(request: HttpRequest) -> HttpResponse:
 
 
 PAGES = [path(START, start), path("auth/amocrm/callback", callback)]
-API = [path("v1/amocrm/auth", auth), path("v1/amocrm/auth/callback", callback)]
+API = [
+    path("v1/amocrm/auth", auth),
+    path("v1/amocrm/auth/callback", callback),
+    path("v1/amocrm/status", records.StatusView.as_view()),
+    path("v1/amocrm/fields/sync", records.FieldsSyncView.as_view()),
+    path("v1/amocrm/fields", records.FieldsView.as_view()),
+    path("v1/amocrm/leads", records.LeadsView.as_view()),
+    path("v1/amocrm/leads/<row:pk>", records.LeadView.as_view()),
+    path("v1/amocrm/contacts", records.ContactsView.as_view()),
+    path("v1/amocrm/contacts/<row:pk>", records.ContactView.as_view()),
+]
