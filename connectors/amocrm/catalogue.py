@@ -47,7 +47,7 @@ class Catalogue:
         return [self._with_options(spec) for spec in self.specs()]
 
     def _with_options(self, spec: FieldSpec) -> FieldSpec:
-        if spec.key == RESPONSIBLE:
+        if spec.key == RESPONSIBLE and self.entity.people:
             return replace(spec, options=self._account.users)
         if spec.key == PIPELINE:
             return replace(spec, options=self._account.pipelines)

@@ -15,7 +15,8 @@ RESPONSIBLE, PIPELINE, STATUS = "responsible_user_id", "pipeline_id", "status_id
 class Entity:
     """One of amoCRM's lists. `name` is also the word in its addresses; `related` what `with=` asks for.
 
-    `find_keys` are the ways in which a record is told from others; `name` among them means its own name.
+    `find_keys` are the ways in which a record is told from others; `name` among them means its own name. Where
+    `people` is true, its description tells who may be responsible for a record, which costs a request.
     """
 
     name: str
@@ -23,6 +24,7 @@ class Entity:
     own: tuple[FieldSpec, ...]
     find_keys: tuple[str, ...]
     related: str = ""
+    people: bool = True
 
     @property
     def path(self) -> str:
@@ -66,6 +68,8 @@ ENTITIES: dict[str, Entity] = {
             *_TIMES,
         ),
         ("email", "phone", "id"),
+        # Described anew for every sync, and none of them names a person.
+        people=False,
     ),
     COMPANIES: Entity(
         COMPANIES, "company", (_NAME, _RESPONSIBLE, *_TIMES, *_AUTHORS), ("name", "email", "phone", "id")

@@ -1,0 +1,23 @@
+"""The engine's tables: links, runs, routes, questions to people, and counts."""
+
+from syncjobs.models.counts import LinkCount
+from syncjobs.models.links import ContactSync, SyncSnapshot
+from syncjobs.models.reviews import ReviewItem
+from syncjobs.models.routes import Cursor, OnDelete, Policy, Route, Scanned
+from syncjobs.models.runs import Run, RunItem, RunKind, RunStatus
+
+__all__ = [
+    "ContactSync",
+    "Cursor",
+    "LinkCount",
+    "OnDelete",
+    "Policy",
+    "ReviewItem",
+    "Route",
+    "Run",
+    "RunItem",
+    "RunKind",
+    "RunStatus",
+    "Scanned",
+    "SyncSnapshot",
+]
