@@ -32,6 +32,7 @@ KNOWN = (
     _("The record is gone (HTTP 410)."),
     _("The record is locked for a moment (HTTP 423)."),
     _("The record is still being processed (HTTP 425)."),
+    _("The remote system took too long to answer."),
     _("The server waited too long for the request (HTTP 408)."),
     _("The worker stopped before the answer was stored; what arrived is looked up before anything is sent again."),
     _("There is no such record (HTTP 404)."),

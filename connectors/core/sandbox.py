@@ -160,6 +160,14 @@ class Sandbox:
         """The values of an acceptable contact, another one for every number; made-up people only."""
         raise NotImplementedError  # pragma: no cover - every stand-in has its own
 
+    def sample_of(self, entity: str, number: int) -> dict[str, Any]:
+        """The values of an acceptable record of an entity, whose first one tells it from others."""
+        return self.sample_values(number)
+
+    def stored(self, entity: str) -> list[dict[str, Any]]:
+        """Every stored record of an entity, with its "id"."""
+        return self.people()
+
     def bad_values(self, number: int) -> dict[str, Any]:
         """The values of a contact that is refused for what is in it, another one for every number."""
         raise NotImplementedError  # pragma: no cover - every stand-in has its own
