@@ -11,7 +11,22 @@ from django.utils.translation import pgettext_lazy
 
 from connectors.models import Connection
 from contacts.models import Contact
+from syncjobs.inbox_models import EventStatus, InboundEvent, Subscription, SubscriptionState
 from syncjobs.states import LEGAL_PAIRS, ProcessingStatus, SyncStatus
+
+__all__ = [
+    "ContactSync",
+    "EventStatus",
+    "InboundEvent",
+    "LinkCount",
+    "Run",
+    "RunItem",
+    "RunKind",
+    "RunStatus",
+    "Subscription",
+    "SubscriptionState",
+    "SyncSnapshot",
+]
 
 
 def _legal() -> Q:

@@ -11,6 +11,7 @@ from connectors.amocrm.client import PACE, AmoClient
 from connectors.amocrm.finding import Finder
 from connectors.amocrm.oauth import AmoOAuth
 from connectors.amocrm.reading import Reader
+from connectors.amocrm.webhooks import AmoWebhooks
 from connectors.amocrm.writing import BATCH, Writer
 from connectors.core.auth import NOT_CONNECTED, BearerSigner
 from connectors.core.base import Connector, Context
@@ -94,6 +95,7 @@ class AmoCRM(Connector):
     """One amoCRM or Kommo account."""
 
     spec = SPEC
+    webhooks = AmoWebhooks
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)

@@ -7,6 +7,8 @@ from typing import Any
 from connectors.amocrm import sandbox_records as records
 from connectors.amocrm.sandbox_oauth import CLIENT_ID, CLIENT_SECRET, Authority
 from connectors.amocrm.sandbox_records import Account
+from connectors.amocrm.sandbox_webhooks import Hooks
+from connectors.amocrm.webhooks import PATH as WEBHOOKS
 from connectors.core.clock import Clock
 from connectors.core.sandbox import Refused, Sandbox, SandboxReply, SandboxRequest, WindowLimit, route
 
@@ -26,6 +28,7 @@ class AmoSandbox(Sandbox):
         super().__init__(clock, enforce_limits=enforce_limits)
         self.account = Account(self.clock)
         self.authority = Authority(self.clock)
+        self.hooks = Hooks(self.clock)
         self.filters = filters
         self.timezone = "Europe/Moscow"
         self._limit = WindowLimit(7, 1.0)
@@ -42,6 +45,9 @@ class AmoSandbox(Sandbox):
             "client_secret": CLIENT_SECRET,
             "redirect_uri": self.authority.redirect_uri,
         }
+
+    def on_served(self) -> None:
+        self.hooks.go_live()
 
     def people(self) -> list[dict[str, Any]]:
         """Every stored contact as {"id", name parts, field code: first value}."""
@@ -115,6 +121,7 @@ class AmoSandbox(Sandbox):
     def create(self, request: SandboxRequest) -> SandboxReply:
         items = self._items(request, update=False)
         made = [(self.account.create(item), str(item.get("request_id", i))) for i, item in enumerate(items)]
+        self.hooks.announce("contacts", "add", [c for c, _ in made])
         rows = [
             {"id": c["id"], "is_deleted": False, "is_unsorted": False, "request_id": trace, "_links": self._self(c)}
             for c, trace in made
@@ -124,8 +131,38 @@ class AmoSandbox(Sandbox):
     @route("PATCH", CONTACTS)
     def update(self, request: SandboxRequest) -> SandboxReply:
         changed = [self.account.update(item) for item in self._items(request, update=True)]
+        self.hooks.announce("contacts", "update", changed)
         names = ("id", "name", "updated_at", "is_deleted", "is_unsorted")
         return self._written([{**{n: c[n] for n in names}, "_links": self._self(c)} for c in changed])
+
+    @route("GET", WEBHOOKS)
+    def list_webhooks(self, request: SandboxRequest) -> SandboxReply:
+        rows = self.hooks.listed(request.query.get("filter[destination]"))
+        body = {"_total_items": len(rows), "_embedded": {"webhooks": rows}}
+        return SandboxReply(200, body) if rows else SandboxReply(204)
+
+    @route("POST", WEBHOOKS)
+    def save_webhook(self, request: SandboxRequest) -> SandboxReply:
+        return SandboxReply(201, self.hooks.save(request.json()))
+
+    @route("DELETE", WEBHOOKS)
+    def delete_webhook(self, request: SandboxRequest) -> SandboxReply:
+        self.hooks.delete(request.json())
+        return SandboxReply(204)
+
+    def person_adds(self, **item: Any) -> str:
+        """A person makes a contact in the account's own pages; the id."""
+        return self._by_person("add", self.account.create(item))
+
+    def person_updates(self, number: str, **item: Any) -> None:
+        self._by_person("update", self.account.update({**item, "id": int(number)}))
+
+    def person_deletes(self, number: str) -> None:
+        self._by_person("delete", self.account.contacts.pop(int(number)))
+
+    def _by_person(self, action: str, contact: dict[str, Any]) -> str:
+        self.hooks.announce("contacts", action, [contact])
+        return str(contact["id"])
 
     def _items(self, request: SandboxRequest, *, update: bool) -> list[dict[str, Any]]:
         items = request.json()

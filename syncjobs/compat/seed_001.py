@@ -6,6 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import path
 from django.views.decorators.http import require_GET
 
+from syncjobs.api import webhooks
 from syncjobs.compat import signing_in
 
 SLUG = "amocrm"
@@ -28,4 +29,8 @@ def callback(request: HttpRequest) -> HttpResponse:
 
 
 PAGES = [path(START, start), path("auth/amocrm/callback", callback)]
-API = [path("v1/amocrm/auth", auth), path("v1/amocrm/auth/callback", callback)]
+API = [
+    path("v1/amocrm/auth", auth),
+    path("v1/amocrm/auth/callback", callback),
+    path("v1/webhooks/amocrm/<str:event_type>", webhooks.receive, {"connector": SLUG}),
+]
