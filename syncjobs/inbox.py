@@ -19,6 +19,8 @@ from syncjobs.models import EventStatus, InboundEvent
 
 log = logging.getLogger(__name__)
 
+# The event type in the address of a subscription: one destination receives all events.
+ALL_EVENTS = "all"
 KEEP_DAYS = 14
 # A process asks for a worker no oftener; shorter than a worker collects, so that whoever does not ask is still served.
 ASK_SECONDS = 0.5

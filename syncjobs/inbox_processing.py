@@ -22,6 +22,7 @@ from connectors.core.errors import ApiError, ErrorKind
 from connectors.core.webhooks import Malformed, WebhookAdapter
 from connectors.models import Connection, ConnectionState
 from syncjobs import inbox_consumers
+from syncjobs.inbox import ALL_EVENTS
 from syncjobs.models import EventStatus, InboundEvent, Run, RunStatus, Subscription
 
 log = logging.getLogger(__name__)
@@ -50,9 +51,10 @@ RETURNING id
 _SETTLE = """
 UPDATE syncjobs_inboundevent e SET status = s.status, message = s.message, entities = s.entities::jsonb,
     attempts = s.attempts, due_at = coalesce(s.due_at, e.due_at), run_id = s.run_id,
+    event_type = coalesce(nullif(s.event_type, ''), e.event_type),
     processed_at = CASE WHEN s.status <> 'new' THEN clock_timestamp() END
-FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::text[], %s::int[], %s::timestamptz[], %s::bigint[])
-    AS s (id, status, message, entities, attempts, due_at, run_id)
+FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::text[], %s::int[], %s::timestamptz[], %s::bigint[], %s::text[])
+    AS s (id, status, message, entities, attempts, due_at, run_id, event_type)
 WHERE e.id = s.id
 """
 
@@ -77,6 +79,7 @@ class Reading:
     message: str = ""
     due_at: datetime | None = None
     run_id: int | None = None
+    event_type: str = ""
 
 
 def process(connection: Connection) -> int:
@@ -136,6 +139,9 @@ def _reading(adapter: type[WebhookAdapter] | None, account: str, event: InboundE
         return reading
     ours = [e for e in found if adapter.verify(e, account)]
     reading.records = list(dict.fromkeys((e.entity, e.action, e.id) for e in ours))
+    if event.event_type == ALL_EVENTS:
+        # Where one address receives everything, it says nothing; what the body names does.
+        reading.event_type = ", ".join(dict.fromkeys(f"{e.entity} {e.action}" for e in ours))[:100]
     if not ours:
         reading.status, reading.message = EventStatus.IGNORED, OTHER_ACCOUNT if found else NO_RECORD
     return reading
@@ -237,6 +243,7 @@ def _settle(readings: Sequence[Reading]) -> None:
         [r.attempts for r in readings],
         [r.due_at for r in readings],
         [r.run_id for r in readings],
+        [r.event_type for r in readings],
     ]
     with database.cursor() as cursor:
         cursor.execute(_SETTLE, columns)

@@ -15,14 +15,13 @@ from connectors.core.errors import ApiError
 from connectors.core.webhooks import Hook, WebhookAdapter
 from connectors.models import Connection, ConnectionState
 from syncjobs import webhook_tokens
+from syncjobs.inbox import ALL_EVENTS
 from syncjobs.models import Subscription, SubscriptionState
 from syncjobs.site_address import is_loopback, is_public, site_url
 
 log = logging.getLogger(__name__)
 
 PATH = "/api/v1/webhooks"
-# One destination receives all events.
-ALL_EVENTS = "all"
 
 NOT_PUBLIC = "SITE_URL is not public: the system cannot reach this hub. Changes are read at intervals."
 DISABLED = "The connection is disabled."

@@ -65,12 +65,13 @@ def parse_form(body: bytes, limits: FormLimits = FormLimits()) -> dict[str, Any]
 
 
 def flat(tree: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """(`a[b][0]`, text) of every leaf, in order."""
+    """(`a[b][0]`, text) of every leaf, in order; lists count from 0."""
     waiting: list[tuple[str, Any]] = list(tree.items())[::-1]
     while waiting:
         path, value = waiting.pop()
-        if isinstance(value, Mapping):
-            waiting += [(f"{path}[{name}]", inner) for name, inner in list(value.items())[::-1]]
+        if isinstance(value, Mapping | list):
+            inner = value.items() if isinstance(value, Mapping) else enumerate(value)
+            waiting += [(f"{path}[{name}]", held) for name, held in inner][::-1]
         else:
             yield path, str(value)
 
