@@ -6,7 +6,7 @@ differently is a conflict that the policy decides. E-mails and phones merge as s
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
@@ -38,22 +38,23 @@ class Merged:
 class Rule:
     """How conflicts are decided. The source is the remote side, the destination is ours.
 
-    `newest` compares the two times; equal or unknown times fall back to `preferred`.
+    `newest` compares the time of our field with theirs; equal or unknown times fall back to `preferred`.
     """
 
     policy: Policy = "newest"
     preferred: Side = "source"
-    local_at: datetime | None = None
+    local_at: Callable[[str], datetime | None] | None = None
     remote_at: datetime | None = None
 
-    def winner(self) -> Side | None:
+    def winner(self, field: str) -> Side | None:
         if self.policy == "ask":
             return None
         if self.policy != "newest":
             return self.policy
-        if self.local_at is None or self.remote_at is None or self.local_at == self.remote_at:
+        local_at = self.local_at(field) if self.local_at is not None else None
+        if local_at is None or self.remote_at is None or local_at == self.remote_at:
             return self.preferred
-        return "source" if self.remote_at > self.local_at else "destination"
+        return "source" if self.remote_at > local_at else "destination"
 
 
 def merge(base: ContactRecord | None, local: ContactRecord, remote: ContactRecord, rule: Rule | None = None) -> Merged:
@@ -77,7 +78,7 @@ def _merge_value(name: str, base: Any, local: Any, remote: Any, rule: Rule, conf
         return local
     if local == base:
         return remote
-    winner = rule.winner()
+    winner = rule.winner(name)
     conflicts.append(Conflict(name, base, local, remote, winner))
     return remote if winner == "source" else local
 
@@ -99,7 +100,10 @@ def _merge_points(
 
 
 def _merge_labels(base: Point | None, local: Point, remote: Point, rule: Rule) -> Point:
-    label = _merge_value("label", base.label if base else "", local.label, remote.label, rule, [])
+    if base is None or not base.label:
+        # Systems give a label of their own to values that came without one: no change of anybody's.
+        return local if local.label else replace(local, label=remote.label if base is None else "")
+    label = _merge_value("label", base.label, local.label, remote.label, rule, [])
     return replace(local, label=label)
 
 

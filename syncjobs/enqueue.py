@@ -31,7 +31,8 @@ _FOLLOW = f"""
 UPDATE syncjobs_contactsync s SET {states.set_sql(states.ENQUEUE.target)}, due_at = now(), retry_count = 0,
     next_retry_at = NULL
 FROM connectors_connection k
-WHERE k.id = s.connection_id AND k.follow_changes AND k.enabled AND s.contact_id = ANY(%(contacts)s)
+WHERE k.id = s.connection_id AND k.follow_changes AND k.enabled AND k.key <> %(source)s
+  AND s.contact_id = ANY(%(contacts)s) AND s.gone_at IS NULL
   AND (s.sync_status = '{states.COMPLETE.sync}'
        OR (s.sync_status = '{states.ERROR.sync}' AND s.error_kind IN ('data', 'conflict')))
 """
@@ -90,10 +91,13 @@ def with_names(sql: str, params: Sequence[Any]) -> tuple[str, dict[str, Any]]:
     return sql.replace("%%", "%%%%") % tuple(f"%({name})s" for name in names), dict(zip(names, params, strict=True))
 
 
-def follow_changes(contact_ids: Iterable[UUID]) -> int:
-    """The contacts changed: their finished links become due again where the connection follows changes."""
+def follow_changes(contact_ids: Iterable[UUID], source: str = "") -> int:
+    """The contacts changed: their finished links become due again where the connection follows changes.
+
+    Not those of the connection the change came from, whose key is `source`: its pull decides about them itself.
+    """
     with database.cursor() as cursor:
-        contacts = {"contacts": list(contact_ids)}
+        contacts: dict[str, Any] = {"contacts": list(contact_ids), "source": source}
         cursor.execute(_FOLLOW, contacts)
         queued = cursor.rowcount
         cursor.execute(_FOLLOW_IN_FLIGHT, contacts)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from connectors.core.types import CONTACTS
 from connectors.models import Connection
-from syncjobs.models import Run
+from syncjobs import pull
+from syncjobs.models import Run, RunStatus
 
 Consume = Callable[[Connection, Sequence[str], str], Run | None]
 Follows = Callable[[Connection], bool]
@@ -18,12 +19,19 @@ TRIGGER = "webhook"
 class Consumer:
     """`consume(connection, ids, trigger)` reads those records through the API and answers its run, if it has one.
 
-    It may be called twice with the same ids. To be tried again, it raises ApiError or answers a stopped run.
+    It may be called twice with the same ids. To be tried again it raises ApiError or Refused, or answers a stopped run.
     `follows` says whether the records of a connection interest it at all.
     """
 
     consume: Consume
     follows: Follows
+
+
+class ReadFailed(Exception):
+    """An error of our own stopped a run; its log tells more."""
+
+    def __init__(self, run_id: int) -> None:
+        super().__init__(f"run {run_id} was stopped by an error of our own")
 
 
 _consumers: dict[str, dict[str, Consumer]] = {}
@@ -43,17 +51,12 @@ def consumers_of(connection: Connection, entity: str) -> list[Consumer]:
     return [c for c in _consumers.get(entity, {}).values() if c.follows(connection)]
 
 
-def pull_changes(connection: Connection, trigger: str) -> Run:
-    """Reads what has changed since the last pull."""
-    from syncjobs.pull import pull
-
-    return pull(connection, trigger=trigger)
-
-
 def _read_into_the_hub(connection: Connection, ids: Sequence[str], trigger: str) -> Run:
-    from syncjobs.pull import pull_ids
-
-    return pull_ids(connection, ids, trigger)
+    """Raises ReadFailed where the fault is ours, so that it can be narrowed down to the records that cause it."""
+    run = pull.pull_ids(connection, ids, trigger=trigger)
+    if run.status == RunStatus.STOPPED and pull.OWN_ERROR in run.message:
+        raise ReadFailed(run.pk)
+    return run
 
 
 def _hub_reads(connection: Connection) -> bool:

@@ -22,6 +22,7 @@ from connectors.core.errors import ApiError, ErrorKind
 from connectors.core.webhooks import Malformed, WebhookAdapter
 from connectors.models import Connection, ConnectionState
 from syncjobs import inbox_consumers
+from syncjobs.errors import Refused
 from syncjobs.inbox import ALL_EVENTS
 from syncjobs.models import EventStatus, InboundEvent, Run, RunStatus, Subscription
 
@@ -30,7 +31,7 @@ log = logging.getLogger(__name__)
 TAKEN_AT_ONCE = 500
 MAX_ATTEMPTS = 5
 FIRST_PAUSE, PAUSE_GROWTH = 30.0, 4.0
-PARKED_PAUSE = 300.0
+PARKED_PAUSE, REFUSED_PAUSE = 300.0, 60.0
 _BODIES_AT_ONCE = 10
 _LOCK_SPACE = 0x696E6278
 
@@ -186,6 +187,8 @@ def _consume(connection: Connection, consumer: inbox_consumers.Consumer, ids: Se
             run = consumer.consume(connection, part, inbox_consumers.TRIGGER)
         except ApiError as e:
             yield part, None, Trouble(e.message, e.recovery.counts_attempt, _pause(e))
+        except Refused as e:
+            yield part, None, Trouble(e.message, counts=False, seconds=REFUSED_PAUSE)
         except Exception:
             if len(part) > 1:
                 half = len(part) // 2

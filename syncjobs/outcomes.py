@@ -29,7 +29,8 @@ UPDATE syncjobs_contactsync s SET
     processing_status = CASE WHEN s.due_at IS NULL THEN '{states.SUCCEED.target.processing}'
                              ELSE '{states.QUEUED.processing}' END,
     processing_error = o.warning, error_kind = '', run_id = NULL, priority = 0,
-    retry_count = 0, next_retry_at = NULL, synced_at = now(), remote_hash = o.hash, pushed_version = o.version,
+    retry_count = 0, next_retry_at = NULL, synced_at = now(), remote_hash = o.hash, seen_hash = NULL, gone_at = NULL,
+    pushed_version = o.version,
     external_id = CASE WHEN o.external_id = '' THEN s.external_id ELSE o.external_id END,
     external_ref = CASE WHEN o.external_ref = '' THEN s.external_ref ELSE o.external_ref END,
     external_version = CASE WHEN o.external_version = '' THEN s.external_version ELSE o.external_version END
@@ -40,7 +41,7 @@ _FAIL = f"""
 UPDATE syncjobs_contactsync s SET {states.set_sql(states.FAIL.target)},
     processing_error = o.message, error_kind = o.kind, run_id = NULL, last_retry_at = now(),
     retry_count = s.retry_count + o.counts, next_retry_at = n.at, due_at = coalesce(s.due_at, n.at),
-    remote_hash = CASE WHEN o.kind = 'unknown' THEN NULL ELSE s.remote_hash END
+    remote_hash = CASE WHEN o.kind = 'unknown' THEN NULL ELSE s.remote_hash END, seen_hash = NULL
 FROM unnest(%(ids)s::bigint[], %(messages)s::text[], %(kinds)s::text[], %(counts)s::int[], %(retryable)s::bool[],
             %(after)s::float8[]) AS o(id, message, kind, counts, retryable, after)
 JOIN syncjobs_contactsync was ON was.id = o.id

@@ -102,6 +102,8 @@ class Planner:
         """What the link and its contact alone tell: refused, unchanged, or a write whose details are still open."""
         if link.contact.deleted:
             return PlanItem(link, Decision.SKIP, "The contact was deleted from the hub.")
+        if link.gone:
+            return PlanItem(link, Decision.SKIP, f"The record was deleted in {self.spec.label}.")
         missing = next((name for name in self.spec.needs if not link.contact.get(name)), None)
         if missing is not None:
             reason = NO_EMAIL if missing == "email" else f"Contact does not have {missing}"
@@ -195,7 +197,9 @@ class Planner:
         self, item: PlanItem, external_id: str, version: str, snapshots: Mapping[int, Mapping[str, Any]]
     ) -> PlanItem:
         mapped = _mapped(item)
-        before = snapshots.get(item.link.id, {})
+        agreed = snapshots.get(item.link.id, {})
+        before = {k: v for k, v in agreed.items() if k in self.rules.kept_fields}
+        only_pulled = {k: v for k, v in agreed.items() if k not in self.rules.kept_fields}
         if item.link.remote_hash is None and item.decision is Decision.UPDATE:
             before = dict.fromkeys(before, _UNCERTAIN)
         values = difference(before, mapped.kept)
@@ -214,7 +218,8 @@ class Planner:
             all_values=mapped.everything,
             before=_agreed(before) if item.decision is Decision.UPDATE else None,
         )
-        item.fields, item.snapshot, item.external_id = self._names(values), mapped.kept, external_id
+        item.fields, item.external_id = self._names(values), external_id
+        item.snapshot = {**only_pulled, **mapped.kept}
         return item
 
     def _link(self, item: PlanItem, record: RemoteRecord) -> PlanItem:

@@ -38,15 +38,15 @@ WITH due AS (
 ), claimed AS (
     UPDATE syncjobs_contactsync s SET {states.set_sql(states.CLAIM.target)}, run_id = %(run)s, due_at = NULL
     FROM due WHERE s.id = due.id
-    RETURNING s.id, s.contact_id, s.external_id, s.external_version, s.remote_hash
+    RETURNING s.id, s.contact_id, s.external_id, s.external_version, s.remote_hash, s.gone_at
 )
-SELECT claimed.id, external_id, external_version, remote_hash, {_SHARED},
+SELECT claimed.id, external_id, external_version, remote_hash, gone_at IS NOT NULL, {_SHARED},
        {", ".join(f"c.{name}" for name in CONTACT_COLUMNS)}
 FROM claimed JOIN contacts_contact c ON c.id = claimed.contact_id ORDER BY claimed.id
 """
 
 _PREVIEW = f"""
-SELECT s.id, external_id, external_version, remote_hash, {_SHARED},
+SELECT s.id, external_id, external_version, remote_hash, gone_at IS NOT NULL, {_SHARED},
        {", ".join(f"c.{name}" for name in CONTACT_COLUMNS)}
 FROM syncjobs_contactsync s JOIN contacts_contact c ON c.id = s.contact_id
 WHERE s.connection_id = %(connection)s AND due_at <= now() AND {states.in_sql(states.CLAIM.sources)}
@@ -66,13 +66,15 @@ WHERE run_id = %(run)s AND {states.in_sql(states.RELEASE.sources)}
 class DueLink:
     """A link that wants work, with its contact. Without `remote_hash`, what their record holds is not known.
 
-    `shares_email`: another contact has its e-mail too, and the link is not yet tied to a record of theirs.
+    `gone`: their record was deleted. `shares_email`: another contact has its e-mail too, and the link is not yet tied
+    to a record of theirs.
     """
 
     id: int
     external_id: str
     external_version: str
     remote_hash: bytes | None
+    gone: bool
     shares_email: bool
     contact: SourceContact
 
@@ -147,6 +149,6 @@ def _links(sql: str, params: dict[str, Any]) -> list[DueLink]:
     with database.cursor() as cursor:
         cursor.execute(sql, params)
         return [
-            DueLink(row[0], row[1], row[2], bytes(row[3]) if row[3] else None, row[4], SourceContact(row[5:]))
+            DueLink(row[0], row[1], row[2], bytes(row[3]) if row[3] else None, row[4], row[5], SourceContact(row[6:]))
             for row in cursor.fetchall()
         ]

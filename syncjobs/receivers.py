@@ -47,7 +47,12 @@ def on_connection_deleted(sender: Any, instance: Connection, **rest: Any) -> Non
 
 
 def on_contacts_changed(
-    sender: Any, contact_ids: Sequence[UUID], changed_fields: frozenset[str], created_ids: frozenset[UUID], **rest: Any
+    sender: Any,
+    contact_ids: Sequence[UUID],
+    changed_fields: frozenset[str],
+    created_ids: frozenset[UUID],
+    source: str,
+    **rest: Any,
 ) -> None:
     """Finished links of changed contacts become due again; those of deleted ones want nothing more."""
     if "deleted_at" in changed_fields:
@@ -55,4 +60,4 @@ def on_contacts_changed(
         return
     known = [contact_id for contact_id in contact_ids if contact_id not in created_ids]
     if known:
-        enqueue.follow_changes(known)
+        enqueue.follow_changes(known, source)

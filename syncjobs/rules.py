@@ -47,7 +47,10 @@ class Mapped:
 
 
 class PushRules:
-    """The rules that push from the hub, ready to use. Raises RuleInvalid."""
+    """The rules that push from the hub, ready to use. Raises RuleInvalid.
+
+    `kept_fields` are the fields of theirs that are kept in step; a snapshot may hold others, which only pulls know.
+    """
 
     def __init__(self, rules: Iterable[Rule], writable: Mapping[str, FieldSpec] | None = None) -> None:
         chosen = [r for r in rules if r.direction != Direction.PULL]
@@ -59,6 +62,7 @@ class PushRules:
         used = [r for r in chosen if r.theirs not in self.left_out]
         self._kept = [_compiled(r) for r in used if r.mode in (RuleMode.OVERWRITE, RuleMode.APPEND)]
         self._initial = [_compiled(r) for r in used if r.mode in (RuleMode.IF_NEW, RuleMode.IF_EMPTY)]
+        self.kept_fields = frozenset(r.theirs for r in used if r.mode in (RuleMode.OVERWRITE, RuleMode.APPEND))
         self.needs_points = needs_points([r.ours for r in used])
 
     def apply(self, contact: SourceContact) -> Mapped:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import timedelta
 
 from django.db.models import F, Q
@@ -9,8 +10,11 @@ from django.utils import timezone
 
 from connectors import services as connections
 from connectors.models import Connection
-from syncjobs import inbox_consumers, inbox_processing
+from syncjobs import inbox_processing, pull
+from syncjobs.errors import Refused
 from syncjobs.models import Run, RunStatus, Subscription, SubscriptionState
+
+log = logging.getLogger(__name__)
 
 TRIGGER = "sweep"
 
@@ -30,15 +34,19 @@ def claim_due() -> list[tuple[int, bool]]:
     return due
 
 
-def sweep(connection: Connection, *, count: bool) -> Run:
+def sweep(connection: Connection, *, count: bool) -> Run | None:
     """Processes the webhooks that wait, then reads what else has changed; with `count`, that was missed.
 
-    Before the first sweep there may have been no webhooks, so what it finds proves nothing.
+    Before the first sweep there may have been no webhooks, so what it finds proves nothing. None while another pull of
+    the connection is under way: that one repairs as well.
     """
     inbox_processing.process(connection)
-    run = inbox_consumers.pull_changes(connection, TRIGGER)
-    if count and run.status in (RunStatus.DONE, RunStatus.FAILED):
-        missed = run.created + run.updated + int(getattr(run, "deleted", 0))
-        if missed:
-            Subscription.objects.filter(connection=connection).update(missed=F("missed") + missed)
+    try:
+        run = pull.pull(connection, trigger=TRIGGER)
+    except Refused as e:
+        log.info("no sweep of %s: %s", connection.key, e.code)
+        return None
+    missed = run.created + run.updated + run.deleted
+    if count and missed and run.status in (RunStatus.DONE, RunStatus.FAILED):
+        Subscription.objects.filter(connection=connection).update(missed=F("missed") + missed)
     return run

@@ -41,6 +41,10 @@ RECOVERY: dict[ErrorKind, Recovery] = {
 }
 
 
+class CursorExpired(Exception):
+    """Raised by `read`: the cursor is too old for the remote system, everything has to be read anew."""
+
+
 class ApiError(Exception):
     """A remote call that did not do what was asked.
 

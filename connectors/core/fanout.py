@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from queue import Full, Queue
+from threading import Event, Thread
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -54,3 +56,47 @@ def batched(items: Iterable[T], size: int) -> Iterator[list[T]]:
             batch = []
     if batch:
         yield batch
+
+
+def ahead(items: Iterable[T], depth: int, leaving: Callable[[], None] = lambda: None) -> Generator[T, None, None]:
+    """Yields the items while a thread fetches up to `depth` further ones; it calls `leaving` before it ends.
+
+    What fetching raises is raised here, after the items before it. Closing the generator ends the thread after the
+    item it is at.
+    """
+    fetched: Queue[tuple[T | None, BaseException | None, bool]] = Queue(maxsize=depth)
+    closing = Event()
+
+    def put(entry: tuple[T | None, BaseException | None, bool]) -> None:
+        while not closing.is_set():
+            try:
+                fetched.put(entry, timeout=0.2)
+            except Full:
+                continue
+            return
+
+    def fetch() -> None:
+        try:
+            for item in items:
+                put((item, None, False))
+                if closing.is_set():
+                    break
+            put((None, None, True))
+        except BaseException as e:  # noqa: BLE001 - raised in the thread that asked
+            put((None, e, True))
+        finally:
+            leaving()
+
+    thread = Thread(target=fetch, name="ahead", daemon=True)
+    thread.start()
+    try:
+        while True:
+            item, error, ended = fetched.get()
+            if error is not None:
+                raise error
+            if ended:
+                return
+            yield item  # type: ignore[misc]
+    finally:
+        closing.set()
+        thread.join()

@@ -57,9 +57,9 @@ def test_the_policy_decides_a_real_conflict():
         (Rule("source"), "Anne", "source"),
         (Rule("destination"), "Anna", "destination"),
         (Rule("ask"), "Anna", None),
-        (Rule("newest", local_at=late, remote_at=early), "Anna", "destination"),
-        (Rule("newest", local_at=early, remote_at=late), "Anne", "source"),
-        (Rule("newest", preferred="destination", local_at=late, remote_at=late), "Anna", "destination"),
+        (Rule("newest", local_at=lambda _: late, remote_at=early), "Anna", "destination"),
+        (Rule("newest", local_at=lambda _: early, remote_at=late), "Anne", "source"),
+        (Rule("newest", preferred="destination", local_at=lambda _: late, remote_at=late), "Anna", "destination"),
     ]
     for rule, name, winner in cases:
         merged = merge(base, local, remote, rule)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -85,7 +85,7 @@ class Destination:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> ManualClock:
     """The clock of connectors and sandboxes: waiting takes no time."""
-    manual = ManualClock()
+    manual = ManualClock(datetime.now(UTC))
     for name in ("now", "monotonic", "sleep"):
         monkeypatch.setattr(SystemClock, name, lambda self, *args, name=name: getattr(manual, name)(*args))
     return manual

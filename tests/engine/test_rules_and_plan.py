@@ -70,7 +70,7 @@ def plan(link: DueLink, known: Known = NOTHING, rules: list[Rule] = RULES, **cap
 
 
 def link(person: SourceContact, **values: Any) -> DueLink:
-    return replace(DueLink(1, "", "", None, False, person), **values)
+    return replace(DueLink(1, "", "", None, False, False, person), **values)
 
 
 def test_empty_values_are_left_out_and_initial_ones_kept_apart() -> None:

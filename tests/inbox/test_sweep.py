@@ -9,7 +9,8 @@ import pytest
 from django.utils import timezone
 
 from connectors.models import Connection
-from syncjobs import inbox_consumers, inbox_tasks, runs, sweep
+from syncjobs import inbox_tasks, pull, runs, sweep
+from syncjobs.errors import Refused
 from syncjobs.models import Run, RunKind, RunStatus, Subscription, SubscriptionState
 from tests.inbox.conftest import Follower, Sender, changed
 
@@ -21,14 +22,14 @@ def found(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """What the next pull of changes finds; "asked" counts the pulls."""
     told: dict[str, Any] = {"created": 0, "updated": 0, "status": RunStatus.DONE, "asked": []}
 
-    def pull(connection: Connection, trigger: str) -> Run:
+    def read(connection: Connection, *, trigger: str) -> Run:
         told["asked"].append(trigger)
         run = runs.start(connection, RunKind.PULL, trigger=trigger)
         Run.objects.filter(pk=run.pk).update(created=told["created"], updated=told["updated"])
         runs.finish(run, told["status"])
         return run
 
-    monkeypatch.setattr(inbox_consumers, "pull_changes", pull)
+    monkeypatch.setattr(pull, "pull", read)
     return told
 
 
@@ -88,3 +89,13 @@ def test_the_tick_asks_for_it_and_for_events_that_are_due(
     ]
     inbox_tasks.sweep_one(connection.pk, False)
     assert found["asked"] == ["sweep"]
+
+
+def test_it_gives_way_to_another_pull(
+    subscription: Subscription, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(connection: Connection, *, trigger: str) -> Run:
+        raise Refused("It is being pulled already.", "already_running", 409)
+
+    monkeypatch.setattr(pull, "pull", refuse)
+    assert sweep.sweep(connection, count=True) is None

@@ -1,0 +1,28 @@
+"""The engine's tables: links, runs, routes, questions to people, the inbox, and counts."""
+
+from syncjobs.models.counts import LinkCount
+from syncjobs.models.inbox import EventStatus, InboundEvent, Subscription, SubscriptionState
+from syncjobs.models.links import ContactSync, SyncSnapshot
+from syncjobs.models.reviews import ReviewItem
+from syncjobs.models.routes import Cursor, OnDelete, Policy, Route, Scanned
+from syncjobs.models.runs import Run, RunItem, RunKind, RunStatus
+
+__all__ = [
+    "ContactSync",
+    "Cursor",
+    "EventStatus",
+    "InboundEvent",
+    "LinkCount",
+    "OnDelete",
+    "Policy",
+    "ReviewItem",
+    "Route",
+    "Run",
+    "RunItem",
+    "RunKind",
+    "RunStatus",
+    "Scanned",
+    "Subscription",
+    "SubscriptionState",
+    "SyncSnapshot",
+]

@@ -1,0 +1,118 @@
+"""Pulls a connection's contacts into the hub: read → match → merge → store, page by page."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Callable, Iterator, Sequence
+
+from django.db import connection as database
+from django.utils.translation import gettext as _
+
+from connectors import services as connections
+from connectors.core.errors import ApiError
+from connectors.core.metrics import Totals
+from connectors.core.types import CONTACTS
+from connectors.models import Connection
+from syncjobs import routes, runs
+from syncjobs.errors import Refused
+from syncjobs.models import Run, RunKind, RunStatus
+from syncjobs.pulling.run import Progress, Pull
+
+log = logging.getLogger(__name__)
+
+OWN_ERROR = "An error of crmsync itself stopped the run; its log has the details. It goes on where it stopped."
+# The upper half of an advisory lock's number; the lower one is the connection's.
+_LEASE = 0x6C656173 << 32
+
+
+def pull(
+    connection: Connection,
+    *,
+    trigger: str,
+    full: bool = False,
+    explicit: bool = False,
+    progress: Progress | None = None,
+) -> Run:
+    """Reads what changed (everything the first time, or when `full`) and answers the run, which says how it went.
+
+    A read that was interrupted goes on from its page. `explicit`: a person asked for the hub to be filled, whatever
+    the routes say. Raises Refused when the system cannot be read or a pull of the connection is under way.
+    """
+    _refuse_unreadable(connection)
+    with _lease(connection):
+        return _run(connection, trigger, explicit, lambda work: work.read(full=full), progress)
+
+
+def pull_ids(connection: Connection, ids: Sequence[str], *, trigger: str) -> Run:
+    """Reads these records; those that no longer exist become tombstones. Raises Refused when it cannot be read."""
+    _refuse_unreadable(connection)
+    return _run(connection, trigger, False, lambda work: work.read_ids(list(dict.fromkeys(ids))), None)
+
+
+def _run(
+    connection: Connection, trigger: str, explicit: bool, work: Callable[[Pull], None], progress: Progress | None
+) -> Run:
+    runs.reap(connection)
+    run = runs.start(connection, RunKind.PULL, trigger=trigger)
+    totals = Totals()
+    with runs.held(run):
+        try:
+            stopped = _carry_out(run, work, routes.terms_of(connection, explicit=explicit), totals, progress)
+        finally:
+            runs.add_traffic(run, totals)
+        run.refresh_from_db()
+        if stopped is not None:
+            runs.finish(run, RunStatus.STOPPED, stopped)
+        elif run.cancel_requested:
+            runs.finish(run, RunStatus.CANCELLED)
+        else:
+            runs.finish(run, RunStatus.FAILED if run.failed else RunStatus.DONE)
+    return run
+
+
+def _carry_out(
+    run: Run, work: Callable[[Pull], None], terms: routes.Terms, totals: Totals, progress: Progress | None
+) -> str | None:
+    """None when the pull ended by itself, else the sentence why it had to stop."""
+    connection = run.connection
+    try:
+        connector = connections.open_connector(connection, recorder=totals)
+        try:
+            work(Pull(connection, run, connector, terms, progress))
+        finally:
+            connector.close()
+    except ApiError as e:
+        log.warning("pull %s stopped: %s", connection.key, e.kind, extra={"run": run.pk, "detail": e.detail})
+        if e.recovery.parks_connection:
+            connections.park(connection, e.message)
+        return e.message
+    except Exception:
+        log.exception("pull %s failed by an error of our own", connection.key, extra={"run": run.pk})
+        return OWN_ERROR
+    connections.unpark(connection)
+    return None
+
+
+def _refuse_unreadable(connection: Connection) -> None:
+    entity = connection.spec.entities.get(CONTACTS)
+    if entity is None or not entity.read:
+        raise Refused(_("%(crm)s cannot be read from.") % {"crm": connection.spec.label}, "not_readable")
+    if not connection.enabled:
+        raise Refused(_("%(crm)s is disabled.") % {"crm": connection.key}, "crm_disabled")
+
+
+@contextlib.contextmanager
+def _lease(connection: Connection) -> Iterator[None]:
+    """One pull of a connection at a time, over all processes; it goes with the process, however that dies."""
+    with database.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", [_LEASE + connection.pk])
+        if not cursor.fetchone()[0]:
+            message = _("%(crm)s is being pulled already.") % {"crm": connection.label or connection.key}
+            raise Refused(message, "already_running", 409)
+    try:
+        yield
+    finally:
+        if database.is_usable():
+            with database.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_unlock(%s)", [_LEASE + connection.pk])

@@ -1,0 +1,1 @@
+"""Pull: what remote systems hold, into the hub."""

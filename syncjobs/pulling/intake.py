@@ -1,0 +1,259 @@
+"""Takes a batch of remote records into the hub: matched, merged and stored in one transaction."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+
+from connectors.core.types import RemoteRecord
+from connectors.models import Connection
+from contacts import store as contacts
+from contacts.identifiers import uuid7
+from contacts.matching import Keys, MatchKey
+from contacts.records import ContactRecord
+from syncjobs import queue, routes
+from syncjobs.models import Run, RunItem
+from syncjobs.pulling import reviews, store
+from syncjobs.pulling.agreement import Agreement
+from syncjobs.pulling.matching import Matcher
+from syncjobs.pulling.merging import as_record, laid_over, values_of
+from syncjobs.pulling.rules import PullRules, Taken
+from syncjobs.pulling.store import Linked, LinkRow
+from syncjobs.pulling.verdicts import Verdict, decide, sentence
+
+ATTEMPTS = 4
+_KEYS: tuple[MatchKey, ...] = ("email", "phone")
+EMPTY = "There is nothing to tell the person by: no name, e-mail, phone or company."
+LINKED = "An existing contact was found and linked."
+
+
+@dataclass(slots=True)
+class Batch:
+    """Records as they were read. `asked_at`: they were asked for no earlier than this."""
+
+    records: Sequence[RemoteRecord]
+    deleted_ids: Sequence[str] = ()
+    asked_at: datetime | None = None
+
+
+@dataclass(slots=True)
+class _Case:
+    """A record that is new or changed, on its way to a decision."""
+
+    record: RemoteRecord
+    digest: bytes
+    taken: Taken
+    link: LinkRow | None
+    after: ContactRecord
+    contact_id: UUID | None = None
+    before: contacts.Stored | None = None
+    notes: list[str] = field(default_factory=list)
+
+
+class Intake:
+    """One run's way of taking records in: the connection's rules, terms and account."""
+
+    def __init__(
+        self, connection: Connection, run: Run, rules: PullRules, agreement: Agreement, terms: routes.Terms
+    ) -> None:
+        self.connection, self.run, self.rules, self.terms = connection, run, rules, terms
+        self.agreement = agreement
+        named: list[MatchKey] = [key for key in _KEYS if key in connection.spec.match_order]
+        self.match_order = sorted(named, key=connection.spec.match_order.index) or list(_KEYS)
+
+    def take(self, batch: Batch, also: Callable[[], None]) -> bool:
+        """Stores the batch, and with it whatever `also` stores. True when the run was asked to stop.
+
+        Begins anew when others changed the same contacts or links meanwhile; raises what stopped the last attempt.
+        """
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                with transaction.atomic():
+                    stop = _Attempt(self).run(batch)
+                    also()
+                    return stop
+            except (contacts.ConcurrentChange, IntegrityError):
+                if attempt == ATTEMPTS:
+                    raise
+        raise AssertionError("unreachable")
+
+
+class _Attempt:
+    """One attempt at one batch."""
+
+    def __init__(self, intake: Intake) -> None:
+        self.intake, self.connection, self.rules = intake, intake.connection, intake.rules
+        self.counts: Counter[str] = Counter()
+        self.items: list[tuple[UUID | None, str, RunItem.Action, str, Any]] = []
+        self.questions: list[reviews.Question] = []
+        self.told: list[UUID] = []
+
+    def run(self, batch: Batch) -> bool:
+        store.lock(self.connection)
+        # Of several states of one record in a batch, the last one read counts.
+        records = {record.id: record for record in batch.records}
+        cases = self._new_or_changed(list(records.values()), batch.asked_at)
+        if cases:
+            self._settle(cases)
+        self._bury([i for i in batch.deleted_ids if i not in records])
+        routes.tell(self.intake.terms, self.told)
+        reviews.ask(self.connection, self.questions)
+        store.store_items(self.intake.run, self.items)
+        return store.count(self.intake.run, self.counts)
+
+    def _new_or_changed(self, records: Sequence[RemoteRecord], asked_at: datetime | None) -> list[_Case]:
+        links = store.links_by_external_id(self.connection, [record.id for record in records])
+        cases = []
+        for record in records:
+            link, digest = links.get(record.id), self.rules.digest(record.values)
+            verdict = decide(record, link, digest, asked_at)
+            if verdict in (Verdict.UNCHANGED, Verdict.OLDER):
+                self.counts["unchanged"] += 1
+            elif verdict is Verdict.HIDDEN:
+                self.counts["skipped"] += 1
+            else:
+                taken = self.rules.take(record.values)
+                cases.append(_Case(record, digest, taken, link, as_record(taken)))
+        return cases
+
+    def _settle(self, cases: list[_Case]) -> None:
+        known = [case for case in cases if case.link is not None]
+        fresh = [case for case in cases if case.link is None]
+        if fresh:
+            contacts.lock_matching()
+        keys = [Keys.of(case.after, case.record.id) for case in fresh]
+        matcher = Matcher(self.connection, self.rules, self.intake.match_order)
+        pairs = [(case.record, own) for case, own in zip(fresh, keys, strict=True)]
+        stored = matcher.load([c.link.contact_id for c in known if c.link], pairs)
+        snapshots = queue.snapshots([c.link.id for c in known if c.link])
+        ready = [case for case in known if self._merge(case, stored, snapshots)]
+        ready += [case for case, own in zip(fresh, keys, strict=True) if self._place(case, own, matcher, stored)]
+        self._store(ready, snapshots)
+
+    def _merge(
+        self, case: _Case, stored: Mapping[UUID, contacts.Stored], snapshots: Mapping[int, Mapping[str, Any]]
+    ) -> bool:
+        """Lays the record over the contact of its link. False when the contact has just been deleted."""
+        if case.link is None or (before := stored.get(case.link.contact_id)) is None:
+            self.counts["skipped"] += 1
+            return False
+        agreed = snapshots.get(case.link.id)
+        case.contact_id = case.link.contact_id
+        self._lay_over(case, before, self.rules.take(agreed) if agreed is not None else None)
+        return True
+
+    def _lay_over(self, case: _Case, before: contacts.Stored, agreed: Taken | None) -> None:
+        case.before = before
+        if not self.intake.terms.takes:
+            case.after = before.record
+            return
+        decide = reviews.rule(self.intake.terms.policy, before, case.record.updated_at)
+        merged = laid_over(before.record, agreed, case.taken, self.rules.takes, decide)
+        case.after = merged.record
+        for conflict in merged.conflicts:
+            case.notes.append(sentence(conflict, self.connection.spec.label))
+        asked = [reviews.about(c, case.record.id, before.id) for c in merged.conflicts if c.winner is None]
+        self.questions += asked
+        self.counts["conflicts"] += bool(asked)
+
+    def _place(self, case: _Case, keys: Keys, matcher: Matcher, stored: Mapping[UUID, contacts.Stored]) -> bool:
+        """Finds the contact of a record without a link, or makes one. False when it gets none."""
+        found = matcher.find(case.record, keys)
+        if found.ambiguous:
+            question = reviews.which(case.record.id, found.ambiguous, found.by)
+            self.questions.append(question)
+            self.counts["conflicts"] += 1
+            self.items.append((None, case.record.id, RunItem.Action.CONFLICT, question.message, None))
+            return False
+        if found.contact_id is not None:
+            case.contact_id, case.link = found.contact_id, found.link
+            case.notes.append(LINKED)
+            self._lay_over(case, stored[found.contact_id], None)
+        elif self.intake.terms.takes and not case.after.is_empty():
+            case.contact_id = uuid7()
+        else:
+            self.counts["skipped"] += 1
+            if self.intake.terms.takes:
+                self.items.append((None, case.record.id, RunItem.Action.SKIP, EMPTY, None))
+            return False
+        matcher.took(case.contact_id, keys)
+        return True
+
+    def _store(self, cases: Sequence[_Case], snapshots: Mapping[int, Mapping[str, Any]]) -> None:
+        changes = []
+        for case in cases:
+            if case.contact_id is None:
+                raise AssertionError("only placed records are stored")
+            change = contacts.Change.between(case.contact_id, case.before, case.after)
+            if change is not None:
+                changes.append(change)
+            self._tell(case, change)
+        contacts.save(changes, self.connection.key)
+        links = [self._linked(case) for case in cases]
+        same = [
+            (case, link)
+            for case, link in zip(cases, links, strict=True)
+            if case.link is not None
+            and not case.link.gone
+            and link.state == "equal"
+            and case.link.external_id == case.record.id
+            and snapshots.get(case.link.id) == link.snapshot
+        ]
+        store.touch([(case.link.id, case.digest, case.record.updated_at) for case, _ in same if case.link])
+        untouched = {id(link) for _, link in same}
+        store.store_links(self.connection, [link for link in links if id(link) not in untouched])
+
+    def _linked(self, case: _Case) -> Linked:
+        if case.contact_id is None:
+            raise AssertionError("only placed records are linked")
+        kept, snapshot, equal = self.intake.agreement.of(case.contact_id, case.after, case.record.values)
+        record = case.record
+        version = record.version if self.connection.spec.entities["contacts"].versioned else ""
+        return Linked(
+            link_id=case.link.id if case.link is not None else None,
+            contact_id=case.contact_id,
+            external_id=record.id,
+            external_ref=record.ref or record.id,
+            external_version=version,
+            seen_hash=case.digest,
+            remote_hash=kept,
+            remote_updated_at=record.updated_at,
+            state="equal" if equal else "due" if self._pushes_back(case) else "differs",
+            snapshot=snapshot,
+        )
+
+    def _pushes_back(self, case: _Case) -> bool:
+        followed = case.link is not None and case.link.pushed and self.connection.follow_changes
+        return self.intake.terms.pushes_back or followed
+
+    def _tell(self, case: _Case, change: contacts.Change | None) -> None:
+        """Counts what happened to the contact, and writes it down unless nothing did."""
+        notes = " ".join([*case.notes, *case.taken.problems])
+        if case.before is None:
+            self.counts["created"] += 1
+            self.items.append((case.contact_id, case.record.id, RunItem.Action.CREATE, notes, None))
+        elif change is not None:
+            self.counts["updated"] += 1
+            names = change.fields
+            before, after = values_of(case.before.record, names), values_of(case.after, names)
+            changes = {name: [before[name], after[name]] for name in names}
+            self.items.append((case.contact_id, case.record.id, RunItem.Action.UPDATE, notes, changes))
+        else:
+            self.counts["updated" if LINKED in case.notes else "unchanged"] += 1
+            if notes:
+                action = RunItem.Action.LINK if LINKED in case.notes else RunItem.Action.SKIP
+                self.items.append((case.contact_id, case.record.id, action, notes, None))
+        if case.contact_id is not None and (change is not None or LINKED in case.notes):
+            self.told.append(case.contact_id)
+
+    def _bury(self, deleted_ids: Sequence[str]) -> None:
+        message = f"The record was deleted in {self.connection.spec.label}."
+        for contact_id, external_id in store.bury(self.connection, deleted_ids, message):
+            self.counts["deleted"] += 1
+            self.items.append((contact_id, external_id, RunItem.Action.DELETE, message, None))

@@ -1,0 +1,92 @@
+"""Finds the contacts that records without a link belong to: loaded by set, decided one by one."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from connectors.core.types import RemoteRecord
+from connectors.models import Connection
+from contacts import store as contacts
+from contacts.matching import Ambiguous, Candidate, Keys, Matched, MatchKey, match
+from contacts.phones import is_e164
+from syncjobs.pulling import store
+from syncjobs.pulling.rules import PullRules
+from syncjobs.pulling.store import LinkRow
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The contact of a record, or the several that fit; neither: there is none yet. `link` is the contact's own one."""
+
+    contact_id: UUID | None = None
+    link: LinkRow | None = None
+    ambiguous: tuple[UUID, ...] = ()
+    by: str = ""
+
+
+class Matcher:
+    """The candidates of one batch. Contacts made or linked on the way count for the records that follow."""
+
+    def __init__(self, connection: Connection, rules: PullRules, order: Sequence[MatchKey]) -> None:
+        self._connection, self._rules, self._order = connection, rules, list(order)
+        self._by_key: dict[Any, dict[UUID, None]] = defaultdict(dict)
+        self._keys: dict[UUID, Keys] = {}
+        self._links: dict[UUID, LinkRow] = {}
+
+    def load(
+        self, contact_ids: Sequence[UUID], fresh: Sequence[tuple[RemoteRecord, Keys]]
+    ) -> dict[UUID, contacts.Stored]:
+        """Every living contact among the ids, and every one that a record without a link might belong to."""
+        emails = {email for _, keys in fresh for email in keys.emails} if "email" in self._order else set()
+        phones = {phone for _, keys in fresh for phone in keys.phones} if "phone" in self._order else set()
+        own = [i for record, _ in fresh if (i := self._own_id(record)) is not None]
+        lookup = contacts.Lookup(
+            emails=sorted(emails), phones=sorted(filter(is_e164, phones)), ids=[*contact_ids, *own]
+        )
+        stored = {item.id: item for item in contacts.find(lookup)}
+        if fresh:
+            self._links = store.links_by_contact(self._connection, list(stored))
+            for item in stored.values():
+                link = self._links.get(item.id)
+                held = link.external_id if link is not None and not link.gone else ""
+                self._add(item.id, Keys.of(item.record, held or None))
+        return stored
+
+    def find(self, record: RemoteRecord, keys: Keys) -> Found:
+        """The contact this record belongs to; one that has another record of the same system never fits."""
+        own = self._own_id(record)
+        if own is not None and own in self._keys and self._keys[own].source_id in (None, record.id):
+            return Found(own, self._links.get(own), by="id")
+        ids: dict[UUID, None] = {}
+        for key in _index(keys):
+            ids.update(self._by_key.get(key, {}))
+        decision = match(keys, [Candidate(i, self._keys[i]) for i in ids], self._order)
+        if isinstance(decision, Matched):
+            return Found(decision.contact_id, self._links.get(decision.contact_id), by=decision.by)
+        if isinstance(decision, Ambiguous):
+            return Found(ambiguous=decision.candidates, by=decision.by)
+        return Found()
+
+    def took(self, contact_id: UUID, keys: Keys) -> None:
+        """The contact now has the record of these keys."""
+        self._add(contact_id, keys)
+
+    def _add(self, contact_id: UUID, keys: Keys) -> None:
+        self._keys[contact_id] = keys
+        for key in _index(keys):
+            self._by_key[key][contact_id] = None
+
+    def _own_id(self, record: RemoteRecord) -> UUID | None:
+        held = record.values.get(self._rules.own_id) if self._rules.own_id else None
+        try:
+            return UUID(str(held)) if held else None
+        except ValueError:
+            return None
+
+
+def _index(keys: Keys) -> list[tuple[str, str]]:
+    return [("email", email) for email in keys.emails] + [("phone", phone) for phone in keys.phones]

@@ -1,0 +1,135 @@
+"""The pages of one pull, from the connector into the hub."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+
+from django.conf import settings
+from django.db import connections as databases
+from django.utils import timezone
+
+from connectors.core.base import Connector
+from connectors.core.errors import CursorExpired
+from connectors.core.fanout import ahead, batched
+from connectors.core.types import CONTACTS, Deletes, Page, ReadMode, ReadQuery
+from connectors.models import Connection
+from syncjobs import routes
+from syncjobs.models import Run
+from syncjobs.pulling import reviews, store
+from syncjobs.pulling.agreement import Agreement
+from syncjobs.pulling.cursors import Reading
+from syncjobs.pulling.intake import Batch, Intake
+from syncjobs.pulling.rules import PullRules
+from syncjobs.rules import PushRules
+
+Progress = Callable[[Run, int], None]
+
+# Small pages that come quickly are stored together; what comes slowly is stored as it comes.
+STORED_TOGETHER = 1000
+STORE_AFTER_SECONDS = 0.5
+PAGES_AHEAD = 2
+IDS_AT_ONCE = 1000
+# More deletions than this at once ask a person: of all linked records, and in any case so many.
+MISSING_SHARE, MISSING_FEW = 0.1, 20
+
+
+@dataclass
+class Pull:
+    """A run with everything it needs. `stopped` once somebody asked it to stop."""
+
+    connection: Connection
+    run: Run
+    connector: Connector
+    terms: routes.Terms
+    progress: Progress | None = None
+    stopped: bool = False
+
+    def __post_init__(self) -> None:
+        known = {field.key: field for field in self.connector.describe(CONTACTS)}
+        rules = list(self.connection.rules.filter(entity=CONTACTS))
+        self.rules = PullRules(rules, known, settings.PHONE_REGION)
+        self.capabilities = self.connector.capabilities(CONTACTS)
+        push = PushRules(rules, known) if self.capabilities.write else None
+        self.intake = Intake(self.connection, self.run, self.rules, Agreement(self.rules, push), self.terms)
+        self.scans = self.capabilities.deletes is Deletes.SCAN
+        if self.rules.left_out:
+            names = ", ".join(self.rules.left_out)
+            Run.objects.filter(pk=self.run.pk).update(message=f"{self.connection.spec.label} has no field {names}.")
+
+    def read(self, *, full: bool) -> None:
+        """Everything, or what changed since the last time. Raises ApiError."""
+        reading = Reading(self.connection, full=full)
+        try:
+            self._read(reading)
+        except CursorExpired:
+            reading.begin_full()
+            self._read(reading)
+
+    def read_ids(self, ids: Sequence[str]) -> None:
+        """These records; those that no longer exist become tombstones. Raises ApiError."""
+        for some in batched(ids, IDS_AT_ONCE):
+            asked_at = timezone.now()
+            for page in self.connector.read(ReadQuery(CONTACTS, ReadMode.IDS, ids=some, fields=self.rules.watched)):
+                if self.stopped:
+                    return
+                self._take(Batch(page.records, page.deleted_ids, asked_at), lambda: None)
+
+    def _read(self, reading: Reading) -> None:
+        finished = False
+        for pages, asked_at in self._gathered(reading.query(self.rules.watched)):
+            records = [record for page in pages for record in page.records]
+            deleted = [i for page in pages for i in page.deleted_ids]
+            last, ids = pages[-1], [record.id for record in records]
+            also = partial(reading.store, last, ids, scan=self.scans)
+            self._take(Batch(records, deleted, asked_at), also)
+            finished = last.last
+            if self.stopped:
+                return
+        if reading.is_full and finished:
+            self._look_for_missing(reading)
+            reading.finish()
+
+    def _gathered(self, query: ReadQuery) -> Iterator[tuple[list[Page], datetime]]:
+        """Pages to be stored together, and the moment before which none of them was asked for."""
+        pages: list[Page] = []
+        count, since, earliest = 0, time.monotonic(), timezone.now()
+        fetched = ahead(self._timed(query), PAGES_AHEAD, databases.close_all)
+        try:
+            for page, asked_at in fetched:
+                if not pages:
+                    earliest = asked_at
+                pages.append(page)
+                count += len(page.records)
+                late = time.monotonic() - since > STORE_AFTER_SECONDS
+                if page.last or late or count >= STORED_TOGETHER:
+                    yield pages, earliest
+                    pages, count, since = [], 0, time.monotonic()
+        finally:
+            fetched.close()
+
+    def _timed(self, query: ReadQuery) -> Iterator[tuple[Page, datetime]]:
+        """Each page with a moment before it was asked for: a connector may have several requests in flight."""
+        began: deque[datetime] = deque([timezone.now()], maxlen=self.capabilities.max_in_flight + 1)
+        for page in self.connector.read(query):
+            yield page, began[0]
+            began.append(timezone.now())
+
+    def _take(self, batch: Batch, also: Callable[[], None]) -> None:
+        self.stopped = self.intake.take(batch, also) or self.stopped
+        if self.progress is not None:
+            self.progress(self.run, len(batch.records))
+
+    def _look_for_missing(self, reading: Reading) -> None:
+        """Links whose records a finished full read has not met: asked for by id, as pages may shift while one reads."""
+        if not self.scans:
+            return
+        missing, linked = reading.missing(), store.links_of(self.connection)
+        if len(missing) > max(MISSING_FEW, MISSING_SHARE * linked) and not reviews.deletions_allowed(self.connection):
+            reviews.ask(self.connection, [reviews.deletions(self.connection.spec.label, len(missing), linked)])
+            return
+        self.read_ids(missing)

@@ -1,0 +1,69 @@
+"""What the routes of a connection mean for a pull: what flows into the hub, who decides, and who is told."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from connectors.models import Connection
+from contacts.merge import Policy as MergePolicy
+from syncjobs import enqueue
+from syncjobs.models import OnDelete, Policy, Route
+
+_MIRRORED: dict[str, MergePolicy] = {
+    Policy.NEWEST: "newest",
+    Policy.SOURCE: "destination",
+    Policy.DESTINATION: "source",
+    Policy.ASK: "ask",
+}
+_DIRECT: dict[str, MergePolicy] = {
+    Policy.NEWEST: "newest",
+    Policy.SOURCE: "source",
+    Policy.DESTINATION: "destination",
+    Policy.ASK: "ask",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How a connection's records are taken in.
+
+    `takes`: their values flow into the hub's contacts, and records unknown to the hub become contacts. Where not, a
+    pull only learns what their records hold, so that a push puts right what differs. `pushes_back`: what differs from
+    the hub after the merge is written there. `policy` is seen from the pull: its source is the remote side.
+    """
+
+    takes: bool = True
+    pushes_back: bool = False
+    policy: MergePolicy = "newest"
+    on_delete: OnDelete = OnDelete.IGNORE
+    recreate: bool = False
+    targets: Sequence[Connection] = field(default=())
+
+
+def terms_of(connection: Connection, *, explicit: bool = False) -> Terms:
+    """The terms that the enabled routes set; without any, or when a person asked (`explicit`), records are taken in."""
+    out = list(Route.objects.filter(source=connection, enabled=True).select_related("destination"))
+    into = list(Route.objects.filter(destination=connection, enabled=True).select_related("source"))
+    back = [route for route in into if route.two_way]
+    leading = next(iter(out or back or into), None)
+    policy: MergePolicy = "newest"
+    if leading is not None:
+        policy = (_DIRECT if out else _MIRRORED)[leading.policy]
+    targets = [route.destination for route in out] + [route.source for route in back]
+    return Terms(
+        takes=explicit or not into or bool(out or back),
+        pushes_back=bool(into) or any(route.two_way for route in out),
+        policy=policy,
+        on_delete=OnDelete(leading.on_delete) if leading is not None else OnDelete.IGNORE,
+        recreate=any(route.recreate for route in into),
+        targets=tuple({target.pk: target for target in targets if target.enabled}.values()),
+    )
+
+
+def tell(terms: Terms, contact_ids: Sequence[UUID]) -> None:
+    """The contacts are new or changed: their links at the other ends of the routes become due, one statement each."""
+    if contact_ids:
+        for target in terms.targets:
+            enqueue.enqueue_ids(target, contact_ids)
