@@ -15,6 +15,7 @@ from django.db.models import F, QuerySet
 from django.utils import timezone
 from django_q.tasks import async_task
 
+from connectors.models import ConnectionState
 from syncjobs.models import EventStatus, InboundEvent
 
 log = logging.getLogger(__name__)
@@ -90,8 +91,9 @@ def wake_all(connection_ids: Iterable[int]) -> None:
 
 
 def waiting_connections() -> list[int]:
-    """Enabled connections with events whose time has come."""
+    """Connections with events whose time has come. Those of a connection that waits for a person wait with it."""
     due = InboundEvent.objects.filter(status=EventStatus.NEW, due_at__lte=timezone.now(), connection__enabled=True)
+    due = due.exclude(connection__state=ConnectionState.NEEDS_ATTENTION)
     return list(due.order_by().values_list("connection_id", flat=True).distinct())
 
 

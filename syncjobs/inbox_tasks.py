@@ -7,7 +7,7 @@ import time
 from django_q.tasks import async_task
 
 from connectors import services as connections
-from connectors.models import Connection
+from connectors.models import Connection, ConnectionState
 from syncjobs import inbox, inbox_processing, subscriptions, sweep
 from syncjobs.models import Subscription
 
@@ -50,4 +50,6 @@ def purge() -> None:
 
 
 def _working(connection_id: int) -> list[Connection]:
-    return connections.usable(Connection.objects.filter(pk=connection_id, enabled=True))
+    """The connection, unless it is disabled or waits for a person."""
+    found = Connection.objects.filter(pk=connection_id, enabled=True)
+    return connections.usable(found.exclude(state=ConnectionState.NEEDS_ATTENTION))

@@ -9,7 +9,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from connectors import services as connections
-from connectors.models import Connection
+from connectors.models import Connection, ConnectionState
 from syncjobs import inbox_processing, pull
 from syncjobs.errors import Refused
 from syncjobs.models import Run, RunStatus, Subscription, SubscriptionState
@@ -23,6 +23,7 @@ def claim_due() -> list[tuple[int, bool]]:
     """(connection id, whether it was swept before) of those whose interval is over; they count as swept from now on."""
     now = timezone.now()
     working = Subscription.objects.filter(state=SubscriptionState.OK, connection__enabled=True)
+    working = working.exclude(connection__state=ConnectionState.NEEDS_ATTENTION)
     held = {s.connection_id: s for s in working.select_related("connection")}
     due = []
     for connection in connections.usable([s.connection for s in held.values()]):

@@ -9,6 +9,8 @@ from django.db import connection as database
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from connectors.core import registry
+from connectors.core.forms import parse_form
 from connectors.models import Connection
 from crmsync.logs import redact_text
 from syncjobs import inbox, inbox_processing
@@ -157,3 +159,15 @@ def test_a_hundred_thousand_keys_are_read(send: Sender, connection: Connection, 
 
 def test_the_token_does_not_reach_the_log(send: Sender) -> None:
     assert redact_text("Not Found: /api/v1/webhooks/x/all/" + "t" * 43) == "Not Found: /api/v1/webhooks/x/all/***"
+
+
+def test_a_system_may_carry_its_token_in_the_body(
+    send: Sender, subscription: Subscription, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    adapter = registry.get(SLUG).webhooks
+    assert adapter is not None
+    assert send(changed(1) | {"auth[token]": subscription.secret["token"]}, f"{BASE}/all").status_code == 401
+    monkeypatch.setattr(adapter, "token_in", lambda body: parse_form(body).get("auth", {}).get("token", ""))
+    assert send(changed(1) | {"auth[token]": subscription.secret["token"]}, f"{BASE}/all").status_code == 200
+    assert send(changed(1) | {"auth[token]": "wrong"}, f"{BASE}/all").status_code == 401
+    assert InboundEvent.objects.count() == 1

@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from connectors.core.errors import ApiError, ErrorKind
-from connectors.models import Connection
+from connectors.models import Connection, ConnectionState
 from syncjobs import inbox, inbox_processing, inbox_tasks, runs
 from syncjobs.models import EventStatus, InboundEvent, RunKind, RunStatus
 from tests.inbox.conftest import Follower, Sender, changed, only_event
@@ -171,12 +171,15 @@ def test_a_replay_is_processed_once_more(send: Sender, connection: Connection, f
     assert (event.status, event.replays) == (EventStatus.DONE, 1)
 
 
-def test_events_of_a_disabled_connection_wait(send: Sender, connection: Connection, follower: Follower) -> None:
+@pytest.mark.parametrize("away", [{"enabled": False}, {"state": ConnectionState.NEEDS_ATTENTION}])
+def test_events_of_a_connection_that_does_not_work_wait(
+    send: Sender, connection: Connection, follower: Follower, away: dict[str, Any]
+) -> None:
     send(changed(17))
-    Connection.objects.filter(pk=connection.pk).update(enabled=False)
+    Connection.objects.filter(pk=connection.pk).update(**away)
     inbox_tasks.process_inbox(connection.pk)
     assert inbox.waiting_connections() == []
-    Connection.objects.filter(pk=connection.pk).update(enabled=True)
+    Connection.objects.filter(pk=connection.pk).update(enabled=True, state=ConnectionState.OK)
     assert inbox.waiting_connections() == [connection.pk]
     inbox_tasks.process_inbox(connection.pk)
     assert follower.ids == ["17"]
