@@ -29,9 +29,7 @@ def receive(request: HttpRequest, connector: str, event_type: str, token: str = 
     but POST, 429 for whoever goes on guessing.
     """
     if request.method != "POST":
-        refusal = _refuse(405, _("Webhooks are delivered by POST."), "method_not_allowed")
-        refusal["Allow"] = "POST"
-        return refusal
+        return _only_post(request)
     given = token or request.GET.get("token", "")
     # Where the address tells who is calling, a stranger's body is not even read.
     sender = webhook_tokens.sender(connector, given) if given else None
@@ -54,6 +52,13 @@ def receive(request: HttpRequest, connector: str, event_type: str, token: str = 
         return _refuse(400, _("The body is empty."), "body_empty")
     inbox.accept(sender.connection_id, event_type, request.META.get("CONTENT_TYPE", ""), body)
     return HttpResponse(_ACCEPTED, content_type="application/json")
+
+
+def _only_post(request: HttpRequest) -> HttpResponse:
+    asks = request.method == "OPTIONS"
+    answer = HttpResponse() if asks else _refuse(405, _("Webhooks are delivered by POST."), "method_not_allowed")
+    answer["Allow"] = "POST, OPTIONS"
+    return answer
 
 
 def _sender_in(connector: str, body: bytes) -> webhook_tokens.Sender | None:

@@ -108,8 +108,9 @@ def test_a_repetition_after_processing_is_looked_at_again(
 def test_only_post(send: Sender) -> None:
     answer = send.client.get(send.path)
     assert answer.status_code == 405
-    assert answer["Allow"] == "POST"
+    assert answer["Allow"] == "POST, OPTIONS"
     assert answer.json()["code"] == "method_not_allowed"
+    assert send.client.options(send.path)["Allow"] == "POST, OPTIONS"
 
 
 def test_what_is_too_large_is_refused_and_not_stored(send: Sender) -> None:
