@@ -50,6 +50,7 @@ class PushRules:
     """The rules that push from the hub, ready to use. Raises RuleInvalid.
 
     `kept_fields` are the fields of theirs that are kept in step; a snapshot may hold others, which only pulls know.
+    `shape` is their (field, field of ours, whether it goes as it is).
     """
 
     def __init__(self, rules: Iterable[Rule], writable: Mapping[str, FieldSpec] | None = None) -> None:
@@ -63,6 +64,7 @@ class PushRules:
         self._kept = [_compiled(r) for r in used if r.mode in (RuleMode.OVERWRITE, RuleMode.APPEND)]
         self._initial = [_compiled(r) for r in used if r.mode in (RuleMode.IF_NEW, RuleMode.IF_EMPTY)]
         self.kept_fields = frozenset(r.theirs for r in used if r.mode in (RuleMode.OVERWRITE, RuleMode.APPEND))
+        self.shape = tuple((r.theirs, r.ours, not r.transform) for r in used if r.theirs in self.kept_fields)
         self.needs_points = needs_points([r.ours for r in used])
 
     def apply(self, contact: SourceContact) -> Mapped:
@@ -108,3 +110,23 @@ def jsonable(value: Any) -> Any:
     if isinstance(value, str | int | float | bool) or value is None:
         return value
     return orjson.loads(orjson.dumps(value))
+
+
+def same(ours: Any, theirs: Any) -> bool:
+    """Whether both mean the same: spelling of numbers does not matter, nor a label where ours has none."""
+    if ours == theirs or (ours in EMPTY and theirs in EMPTY):
+        return True
+    if isinstance(ours, list) and isinstance(theirs, list):
+        return _same_points(ours, theirs)
+    if isinstance(ours, list | dict) or isinstance(theirs, list | dict):
+        return False
+    return ours not in EMPTY and theirs not in EMPTY and str(ours).strip() == str(theirs).strip()
+
+
+def _same_points(ours: list[Any], theirs: list[Any]) -> bool:
+    if not all(isinstance(item, dict) and "value" in item for item in (*ours, *theirs)):
+        return False
+    labels = {item["value"]: item.get("label") or "" for item in theirs}
+    return len(ours) == len(labels) and all(
+        item["value"] in labels and item.get("label") in ("", None, labels[item["value"]]) for item in ours
+    )

@@ -43,7 +43,7 @@ def push_now(connection_id: int, run_id: int | None = None) -> None:
 
 
 def renew_access() -> None:
-    """Hourly: renews OAuth2 tokens before they expire, also where nothing is being synced."""
+    """Every TOKEN_REFRESH_INTERVAL: renews OAuth2 tokens before they expire, also where nothing is being synced."""
     oauth.renew_ahead()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from connectors.amocrm import sandbox_records as records
-from connectors.amocrm.sandbox_oauth import CLIENT_ID, CLIENT_SECRET, Authority
+from connectors.amocrm.sandbox_oauth import CALLBACK_PATH, CLIENT_ID, CLIENT_SECRET, Authority
 from connectors.amocrm.sandbox_records import Account
 from connectors.amocrm.sandbox_webhooks import Hooks
 from connectors.amocrm.webhooks import PATH as WEBHOOKS
@@ -36,8 +36,10 @@ class AmoSandbox(Sandbox):
     def config(self, base_url: str) -> dict[str, Any]:
         return {"domain": "sandbox", "base_url": base_url, "access_token": TOKEN}
 
+    def register_hub(self, address: str) -> None:
+        self.authority.redirect_uri = address + CALLBACK_PATH
+
     def oauth_config(self, base_url: str) -> dict[str, Any]:
-        """The settings of a connection that is given access by a person."""
         return {
             "domain": "sandbox",
             "base_url": base_url,

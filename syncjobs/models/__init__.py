@@ -1,10 +1,10 @@
 """The engine's tables: links, runs, routes, questions to people, the inbox, and counts."""
 
-from syncjobs.models.counts import LinkCount
+from syncjobs.models.counts import LinkCount, RunCount
 from syncjobs.models.inbox import EventStatus, InboundEvent, Subscription, SubscriptionState
 from syncjobs.models.links import ContactSync, SyncSnapshot
 from syncjobs.models.reviews import ReviewItem
-from syncjobs.models.routes import Cursor, OnDelete, Policy, Route, Scanned
+from syncjobs.models.routes import Cursor, OnDelete, Policy, Route, Scanned, Stray, StrayKey
 from syncjobs.models.runs import Run, RunItem, RunKind, RunStatus
 
 __all__ = [
@@ -18,10 +18,13 @@ __all__ = [
     "ReviewItem",
     "Route",
     "Run",
+    "RunCount",
     "RunItem",
     "RunKind",
     "RunStatus",
     "Scanned",
+    "Stray",
+    "StrayKey",
     "Subscription",
     "SubscriptionState",
     "SyncSnapshot",

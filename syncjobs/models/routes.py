@@ -1,4 +1,4 @@
-"""Routes between connections, and where the next pull of a connection starts."""
+"""Routes between connections, where the next pull of one starts, and what it met without a contact."""
 
 from __future__ import annotations
 
@@ -99,3 +99,46 @@ class Scanned(models.Model):
 
     def __str__(self) -> str:
         return self.external_id
+
+
+class Stray(models.Model):
+    """A remote record without a contact, on a connection that is only looked at: a push may find it.
+
+    `values` are the record's as a snapshot keeps them, `name` its full name for comparing, `reference` the id that it
+    carries of a record in the route's source. `keys` are "phone:+7916…", "email:…" and "reference:…".
+    """
+
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, db_index=False)
+    external_id = models.CharField(max_length=255)
+    version = models.CharField(max_length=255, blank=True, default="")
+    name = models.CharField(max_length=800, blank=True, default="")
+    reference = models.CharField(max_length=255, blank=True, default="")
+    values = models.JSONField(default=dict)
+    seen_hash = models.BinaryField(editable=False)
+
+    class Meta:
+        verbose_name = _("unlinked record")
+        verbose_name_plural = _("unlinked records")
+        constraints = [models.UniqueConstraint(fields=["connection", "external_id"], name="stray_once_per_record")]
+
+    def __str__(self) -> str:
+        return self.external_id
+
+
+class StrayKey(models.Model):
+    """One of the keys by which a stray is found."""
+
+    connection_id = models.BigIntegerField()
+    key = models.CharField(max_length=300)
+    external_id = models.CharField(max_length=255)
+
+    class Meta:
+        verbose_name = _("key of an unlinked record")
+        verbose_name_plural = _("keys of unlinked records")
+        indexes = [
+            models.Index(fields=["connection_id", "key"], name="stray_by_key"),
+            models.Index(fields=["connection_id", "external_id"], name="keys_of_stray"),
+        ]
+
+    def __str__(self) -> str:
+        return self.key

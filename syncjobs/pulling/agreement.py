@@ -3,14 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from connectors.core.types import MultiValue
 from contacts.records import SCALAR_FIELDS, ContactRecord
-from syncjobs.pulling.rules import PullRules
-from syncjobs.rules import EMPTY, Mapped, PushRules, jsonable
+from syncjobs.pulling.rules import PullRules, Taken
+from syncjobs.rules import EMPTY, Mapped, PushRules, jsonable, same
 from syncjobs.sourcefields import CONTACT_COLUMNS, SourceContact
+
+
+@dataclass(frozen=True, slots=True)
+class Agreed:
+    """`digest` of what they hold of the pushed fields, the snapshot, and whether they hold what the hub would push.
+
+    The snapshot has their values; where both sides mean the same, in our spelling: a push then finds
+    nothing to send.
+    """
+
+    digest: bytes
+    snapshot: dict[str, Any]
+    equal: bool
 
 
 class Agreement:
@@ -18,51 +32,36 @@ class Agreement:
 
     def __init__(self, pull: PullRules, push: PushRules | None) -> None:
         self._pull, self._push = pull, push
+        self._pushed = push.kept_fields if push is not None else frozenset[str]()
+        self._mirrors = push is None or pull.mirrors(push)
 
-    def of(
-        self, contact_id: UUID, contact: ContactRecord, theirs: Mapping[str, Any]
-    ) -> tuple[bytes, dict[str, Any], bool]:
-        """(digest of what they hold of the pushed fields, the snapshot, whether they hold what the hub would push).
+    def of_new(self, contact_id: UUID, contact: ContactRecord, taken: Taken, theirs: Mapping[str, Any]) -> Agreed:
+        """The agreement about a contact that was made of the record."""
+        if not self._mirrors:
+            return self.of(contact_id, contact, taken, theirs)
+        return self._agreed(self.snapshot(taken, theirs), equal=True)
 
-        The snapshot has their values; where both sides mean the same, in our spelling, so that a push finds nothing
-        to send.
-        """
+    def of(self, contact_id: UUID, contact: ContactRecord, taken: Taken, theirs: Mapping[str, Any]) -> Agreed:
+        """The agreement about a contact that the record was merged into."""
+        snapshot, equal = self.snapshot(taken, theirs), True
         ours = self._push.apply(source_contact(contact_id, contact)).kept if self._push is not None else {}
-        pushed = self._push.kept_fields if self._push is not None else frozenset()
-        snapshot: dict[str, Any] = {}
-        equal = True
-        for name in self._pull.watched:
-            held = self._pull.canonical(name, theirs.get(name))
-            if name in pushed:
-                wanted = jsonable(ours.get(name))
-                if same(wanted, held):
-                    held = wanted
-                else:
-                    equal = False
-            if held not in EMPTY:
-                snapshot[name] = held
+        for name in self._pushed:
+            wanted, held = jsonable(ours.get(name)), snapshot.get(name)
+            if not same(wanted, held):
+                equal = False
+            elif wanted not in EMPTY:
+                snapshot[name] = wanted
+        return self._agreed(snapshot, equal=equal)
+
+    def snapshot(self, taken: Taken, theirs: Mapping[str, Any]) -> dict[str, Any]:
+        """Their values as a snapshot keeps them."""
+        canonical = self._pull.canonical
+        return {name: value for name in self._pull.watched if (value := canonical(name, taken, theirs)) is not None}
+
+    def _agreed(self, snapshot: dict[str, Any], *, equal: bool) -> Agreed:
+        pushed = self._pushed
         kept = Mapped({name: value for name, value in snapshot.items() if name in pushed}, {})
-        return kept.digest(), snapshot, equal
-
-
-def same(ours: Any, theirs: Any) -> bool:
-    """Whether both mean the same: spelling of numbers does not matter, nor a label where ours has none."""
-    if ours == theirs or (ours in EMPTY and theirs in EMPTY):
-        return True
-    if isinstance(ours, list) and isinstance(theirs, list):
-        return _same_points(ours, theirs)
-    if isinstance(ours, list | dict) or isinstance(theirs, list | dict):
-        return False
-    return ours not in EMPTY and theirs not in EMPTY and str(ours).strip() == str(theirs).strip()
-
-
-def _same_points(ours: list[Any], theirs: list[Any]) -> bool:
-    if not all(isinstance(item, dict) and "value" in item for item in (*ours, *theirs)):
-        return False
-    labels = {item["value"]: item.get("label") or "" for item in theirs}
-    return len(ours) == len(labels) and all(
-        item["value"] in labels and item.get("label") in ("", None, labels[item["value"]]) for item in ours
-    )
+        return Agreed(kept.digest(), snapshot, equal)
 
 
 def source_contact(contact_id: UUID, record: ContactRecord) -> SourceContact:

@@ -26,7 +26,8 @@ def as_record(taken: Taken) -> ContactRecord:
         if ours.startswith(_ATTRIBUTE):
             attributes[ours.removeprefix(_ATTRIBUTE)] = value
         elif (points := point_field(ours)) is not None:
-            values[points] = settle_primary((*values.get(points, ()), *value))
+            # Of a list alone everything is in order already.
+            values[points] = settle_primary((*values[points], *value)) if points in values else value
         else:
             values[ours] = value
     return ContactRecord(**values, attributes=attributes)

@@ -18,26 +18,30 @@ from contacts.records import (
     REFERENCE_LIMIT,
     TEXT_FIELDS,
     VALUE_LIMIT,
+    ContactRecord,
     Point,
     primary_value,
     settle_primary,
 )
-from syncjobs.rules import EMPTY, Rule, jsonable
+from syncjobs.rules import EMPTY, PushRules, Rule, jsonable
 
 # A transform that loses something cannot be undone on the way back.
 REVERSIBLE = ("", "text")
 _ATTRIBUTE = "attributes."
+_TELLING = ("first_name", "last_name", "middle_name", "company", "emails", "phones")
 _POINTS = {"email": "emails", "emails": "emails", "phone": "phones", "phones": "phones"}
 
 
 @dataclass(slots=True)
 class Taken:
-    """Their values of one record in our fields, by the field's name: text, date, tuple of Points; None where empty.
+    """What a record says, read by the rules.
 
-    `problems` are sentences about values that could not be used; the fields of those are not in `values`.
+    `values` are the contact's fields: text, date, tuple of Points; None where empty. `normal` are their fields, read
+    alike, by (their field, ours). `problems` are sentences about values that could not be used: they are in neither.
     """
 
     values: dict[str, Any] = field(default_factory=dict)
+    normal: dict[tuple[str, str], Any] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
 
 
@@ -48,7 +52,10 @@ class PullRule:
     theirs: str
     ours: str
     mode: RuleMode
-    read: Callable[[Any], Any]
+    pair: tuple[str, str]
+
+
+Reader = Callable[[Any], Any]
 
 
 class PullRules:
@@ -64,51 +71,67 @@ class PullRules:
         self.left_out = tuple(r.theirs for r in rules if r not in there and r.direction != Direction.PUSH)
         self.watched = tuple(dict.fromkeys(r.theirs for r in there))
         self._region = region
+        readers = {r.ours: self._reader(r.ours) for r in there}
         chosen = [r for r in there if r.direction != Direction.PUSH and r.transform in REVERSIBLE]
         self.takes = [
-            PullRule(r.theirs, r.ours, RuleMode(r.mode), reader)
+            PullRule(r.theirs, r.ours, RuleMode(r.mode), (r.theirs, r.ours))
             for r in chosen
-            if (reader := self._reader(r.ours)) is not None
+            if readers[r.ours] is not None
         ]
+        self._once = len({point_field(rule.ours) or rule.ours for rule in self.takes}) == len(self.takes)
         self.own_id = next((r.theirs for r in there if r.ours == "id"), None)
-        self._canonical = {r.theirs: (r.ours, reader) for r in there if (reader := self._reader(r.ours)) is not None}
+        self._readers = {(r.theirs, r.ours): read for r in there if (read := readers[r.ours]) is not None}
+        self._first = {theirs: (theirs, ours) for theirs, ours in reversed(self._readers)}
         shape = orjson.dumps([[r.theirs, r.ours, r.direction, r.mode, r.transform] for r in there] + [region])
         self._shape = hashlib.blake2b(shape, digest_size=8).digest()
 
     def digest(self, values: Mapping[str, Any]) -> bytes:
         """16 bytes that change exactly when a watched value or the rules do."""
         watched = [values.get(name) for name in self.watched]
-        text = orjson.dumps(watched, default=str)
-        return hashlib.blake2b(self._shape + text, digest_size=16).digest()
+        return hashlib.blake2b(self._shape + orjson.dumps(watched, default=str), digest_size=16).digest()
 
-    def take(self, values: Mapping[str, Any]) -> Taken:
-        """Their values in our fields; the first rule that gives a field a value wins."""
+    def read(self, values: Mapping[str, Any]) -> Taken:
+        """What a record or a snapshot says; the first rule that gives a field a value wins."""
         taken = Taken()
+        normal, found = taken.normal, taken.values
+        for pair, reader in self._readers.items():
+            given = values.get(pair[0])
+            try:
+                normal[pair] = None if given in EMPTY else reader(given)
+            except Invalid as e:
+                taken.problems.append(f"{pair[0]} {e.reason}: not taken over.")
         for rule in self.takes:
-            if taken.values.get(rule.ours) in EMPTY:
-                self._take_one(rule, values.get(rule.theirs), taken)
+            if rule.pair in normal and not found.get(rule.ours):
+                found[rule.ours] = normal[rule.pair]
         return taken
 
-    def _take_one(self, rule: PullRule, given: Any, taken: Taken) -> None:
-        try:
-            taken.values[rule.ours] = None if given in EMPTY else rule.read(given)
-        except Invalid as e:
-            taken.problems.append(f"{rule.theirs} {e.reason}: not taken over.")
-
-    def canonical(self, theirs: str, value: Any) -> Any:
-        """Their value as a snapshot keeps it: normalised as our field would be, in JSON's types."""
+    def canonical(self, theirs: str, taken: Taken, values: Mapping[str, Any]) -> Any:
+        """Their value as a snapshot keeps it: normalised as our field would be, in JSON's types; None where empty."""
+        pair = self._first.get(theirs, ("", ""))
+        value = taken.normal[pair] if pair in taken.normal else values.get(theirs)
+        if isinstance(value, str):
+            return value.replace("\0", "") or None
         if value in EMPTY:
             return None
-        ours, read = self._canonical.get(theirs, ("", _flat))
-        try:
-            value = read(value)
-        except Invalid:
-            return jsonable(_flat(value))
-        if ours in ("email", "phone"):
+        if pair[1] in ("email", "phone") and isinstance(value, tuple):
             return primary_value(value)
         return jsonable(_flat(value)) or None
 
-    def _reader(self, ours: str) -> Callable[[Any], Any] | None:
+    def person(self, taken: Taken) -> ContactRecord:
+        """Whom a record describes, by the rules of both directions: to be told from others, not to be stored."""
+        values: dict[str, Any] = {}
+        for (_theirs, ours), value in taken.normal.items():
+            name = point_field(ours) or ours
+            if value is not None and name in _TELLING and name not in values:
+                values[name] = value
+        return ContactRecord(**values)
+
+    def mirrors(self, push: PushRules) -> bool:
+        """Whether a contact made of a record alone is pushed exactly as that record: then nothing need be compared."""
+        taken = {rule.pair for rule in self.takes}
+        return self._once and all(plain and (theirs, ours) in taken for theirs, ours, plain in push.shape)
+
+    def _reader(self, ours: str) -> Reader | None:
         if ours in TEXT_FIELDS:
             return lambda value: normalize_text(_text(value))
         if ours in REFERENCE_FIELDS:
@@ -146,7 +169,12 @@ def _points(value: Any, make: Callable[[MultiValue, bool], Point]) -> tuple[Poin
             refused = e
     if refused is not None and not made:
         raise refused
-    return settle_primary(made)
+    # The primary one first, as a push sends them.
+    return tuple(sorted(settle_primary(made), key=_secondary)) if len(made) > 1 else settle_primary(made)
+
+
+def _secondary(point: Point) -> bool:
+    return not point.primary
 
 
 def several(value: Any) -> list[MultiValue]:

@@ -11,7 +11,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('connectors', '0002_oauth'),
-        ('syncjobs', '0003_pull'),
+        ('syncjobs', '0004_run_counts'),
     ]
 
     operations = [
