@@ -16,6 +16,7 @@ from connectors.amocrm.lists import PAGE
 from connectors.amocrm.oauth import AmoOAuth
 from connectors.amocrm.reading import IN_FLIGHT, Reader
 from connectors.amocrm.spelling import values_of
+from connectors.amocrm.webhooks import AmoWebhooks
 from connectors.amocrm.writing import BATCH, Writer
 from connectors.core.auth import NOT_CONNECTED, BearerSigner
 from connectors.core.base import Connector, Context
@@ -102,6 +103,7 @@ class AmoCRM(Connector):
     """One amoCRM or Kommo account."""
 
     spec = SPEC
+    webhooks = AmoWebhooks
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)

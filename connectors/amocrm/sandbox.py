@@ -10,6 +10,8 @@ from connectors.amocrm.entities import ENTITIES
 from connectors.amocrm.sandbox_oauth import CALLBACK_PATH, CLIENT_ID, CLIENT_SECRET, Authority
 from connectors.amocrm.sandbox_records import Account
 from connectors.amocrm.sandbox_settings import ACCOUNT_ID
+from connectors.amocrm.sandbox_webhooks import Hooks
+from connectors.amocrm.webhooks import PATH as WEBHOOKS
 from connectors.core.clock import Clock
 from connectors.core.sandbox import Handler, Sandbox, SandboxReply, SandboxRequest, WindowLimit, route
 
@@ -47,6 +49,7 @@ class AmoSandbox(Sandbox):
         super().__init__(clock, enforce_limits=enforce_limits)
         self.account = Account(self.clock)
         self.authority = Authority(self.clock)
+        self.hooks = Hooks(self.clock)
         self.filters = filters
         self.timezone = "Europe/Moscow"
         self.administrator = True
@@ -66,6 +69,9 @@ class AmoSandbox(Sandbox):
             "client_secret": CLIENT_SECRET,
             "redirect_uri": self.authority.redirect_uri,
         }
+
+    def on_served(self) -> None:
+        self.hooks.go_live()
 
     def people(self) -> list[dict[str, Any]]:
         """Every stored contact as {"id", name parts, field code: first value}."""
@@ -161,6 +167,7 @@ class AmoSandbox(Sandbox):
     def create(self, request: SandboxRequest) -> SandboxReply:
         items, entity = self._items(request, request.json(), update=False), entity_of(request)
         made = [(self.account.create(item, entity), str(item.get("request_id", i))) for i, item in enumerate(items)]
+        self.hooks.announce(entity, "add", [record for record, _ in made])
         told = ("id", "is_deleted", "is_unsorted")
         rows = [{**_some(r, told), "request_id": trace, "_links": self._self(r, entity)} for r, trace in made]
         return self._written(rows, entity)
@@ -169,6 +176,7 @@ class AmoSandbox(Sandbox):
     def update(self, request: SandboxRequest) -> SandboxReply:
         items, entity = self._items(request, request.json(), update=True), entity_of(request)
         changed = [self.account.update(item, entity) for item in items]
+        self.hooks.announce(entity, "update", changed)
         names = ("id", "name", "updated_at", "is_deleted", "is_unsorted")
         return self._written([{**_some(r, names), "_links": self._self(r, entity)} for r in changed], entity)
 
@@ -179,7 +187,37 @@ class AmoSandbox(Sandbox):
             raise refusals.bad_request("Request body must be an object")
         (checked,) = self._items(request, [{**item, "id": int(number) if number.isdigit() else 0}], update=True)
         record = self.account.update(checked, entity)
+        self.hooks.announce(entity, "update", [record])
         return SandboxReply(200, {**_some(record, ("id", "updated_at")), "_links": self._self(record, entity)})
+
+    @route("GET", WEBHOOKS)
+    def list_webhooks(self, request: SandboxRequest) -> SandboxReply:
+        rows = self.hooks.listed(request.query.get("filter[destination]"))
+        body = {"_total_items": len(rows), "_embedded": {"webhooks": rows}}
+        return SandboxReply(200, body) if rows else SandboxReply(204)
+
+    @route("POST", WEBHOOKS)
+    def save_webhook(self, request: SandboxRequest) -> SandboxReply:
+        return SandboxReply(201, self.hooks.save(request.json()))
+
+    @route("DELETE", WEBHOOKS)
+    def delete_webhook(self, request: SandboxRequest) -> SandboxReply:
+        self.hooks.delete(request.json())
+        return SandboxReply(204)
+
+    def person_adds(self, entity: str = "contacts", **item: Any) -> str:
+        """A person makes a record in the account's own pages; the id."""
+        return self._by_person("add", self.account.create(item, entity), entity)
+
+    def person_updates(self, number: str, entity: str = "contacts", **item: Any) -> None:
+        self._by_person("update", self.account.update({**item, "id": int(number)}, entity), entity)
+
+    def person_deletes(self, number: str, entity: str = "contacts") -> None:
+        self._by_person("delete", self.account.records[entity].pop(int(number)), entity)
+
+    def _by_person(self, action: str, record: dict[str, Any], entity: str) -> str:
+        self.hooks.announce(entity, action, [record])
+        return str(record["id"])
 
     def _items(self, request: SandboxRequest, items: Any, *, update: bool) -> list[dict[str, Any]]:
         if not isinstance(items, list) or not items:

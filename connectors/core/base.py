@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from connectors.core.auth import OAuth2, TokenStore
     from connectors.core.metrics import Recorder
+    from connectors.core.webhooks import WebhookAdapter
 
 
 @dataclass
@@ -81,6 +82,8 @@ class Connector(ABC):
     spec: ClassVar[ConnectorSpec]
     # How a person gives access; None where credentials are typed in.
     oauth: OAuth2 | None = None
+    # How the system tells of changes by itself; None where it does not.
+    webhooks: ClassVar[type[WebhookAdapter] | None] = None
 
     def __init__(self, context: Context) -> None:
         self.context = context

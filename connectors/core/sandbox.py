@@ -176,6 +176,9 @@ class Sandbox:
         """How many changes `write` may have pulled without an outcome, under the `short` settings."""
         return (capabilities.max_in_flight + 2) * capabilities.write_batch
 
+    def on_served(self) -> None:
+        """It is on a port from now on: what it sends by itself may go out."""
+
     def before(self, request: SandboxRequest) -> SandboxReply | None:
         """Limits and credentials: an answer here keeps the handler from being called."""
         return None

@@ -8,6 +8,7 @@ from django.views.decorators.http import require_GET
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
+from syncjobs.api import webhooks
 from syncjobs.compat import seed_001_records as records
 from syncjobs.compat import signing_in
 
@@ -54,4 +55,5 @@ API = [
     path("v1/amocrm/leads/<row:pk>", records.LeadView.as_view()),
     path("v1/amocrm/contacts", records.ContactsView.as_view()),
     path("v1/amocrm/contacts/<row:pk>", records.ContactView.as_view()),
+    path("v1/webhooks/amocrm/<str:event_type>", webhooks.receive, {"connector": SLUG}),
 ]
