@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -217,6 +218,37 @@ class RateSlot(models.Model):
 
     def __str__(self) -> str:
         return self.key
+
+
+class Traffic(models.Model):
+    """Requests of a connection to one endpoint, by method and answer, since counting began. Written by the meter alone.
+
+    `status` is 0 where no answer came. `buckets` count the requests by their time, as the meter's bounds divide it.
+    """
+
+    connection_key = models.CharField(max_length=50)
+    endpoint = models.CharField(max_length=200)
+    method = models.CharField(max_length=10)
+    status = models.PositiveSmallIntegerField()
+    requests = models.BigIntegerField()
+    seconds = models.FloatField()
+    buckets = ArrayField(models.BigIntegerField())
+    retries = models.BigIntegerField()
+    waits = models.BigIntegerField()
+    waited = models.FloatField()
+    auth_errors = models.BigIntegerField()
+
+    class Meta:
+        verbose_name = _("requests of a kind")
+        verbose_name_plural = _("requests by kind")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["connection_key", "endpoint", "method", "status"], name="traffic_once_per_series"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.connection_key} {self.method} {self.endpoint} {self.status}"
 
 
 def public_settings(spec: ConnectorSpec, values: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -20,8 +21,6 @@ from connectors.core.types import Auth
 from connectors.models import Connection, OAuthGrant, OAuthState
 
 STATE_LIFE = timedelta(minutes=20)
-# Longer than the hourly schedule's own period, so that idle accounts are renewed before they expire.
-AHEAD = timedelta(hours=2)
 
 
 class StateInvalid(Exception):
@@ -98,8 +97,10 @@ def use_codes() -> list[str]:
 
 def renew_ahead() -> None:
     """Renews tokens that expire soon; a connection whose access is over waits for a person."""
+    # Longer than the schedule's own period, so that idle accounts are renewed before they expire.
+    ahead = 2 * timedelta(seconds=settings.TOKEN_REFRESH_INTERVAL)
     soon = OAuthGrant.objects.filter(
-        expires_at__lte=timezone.now() + AHEAD, broken="", connection__enabled=True
+        expires_at__lte=timezone.now() + ahead, broken="", connection__enabled=True
     ).select_related("connection")
     for grant in soon:
         if not services.usable([grant.connection]):

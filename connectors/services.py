@@ -20,9 +20,10 @@ from connectors.core.metrics import Recorder
 from connectors.core.types import Auth, ConfigKind, ConnectorSpec, Health, Secret
 from connectors.environment import parse_setting, values_from_environment
 from connectors.limits import limiter
-from connectors.models import Connection, ConnectionState, FieldRule
+from connectors.models import Connection, ConnectionState, FieldRule, OAuthGrant
 from connectors.signals import sandbox_left
 from connectors.token_store import PostgresTokenStore
+from connectors.traffic import meter
 
 
 class ConnectionProblem(Exception):
@@ -73,7 +74,8 @@ def open_connector(
     missing = connection.spec.missing(values)
     if missing:
         raise ApiError(ErrorKind.CONFIG, _("Settings are missing: %(names)s.") % {"names": ", ".join(missing)})
-    context = make_context(connection.spec, connection.key, values, recorder=recorder, adapter=adapter, patient=patient)
+    counted = meter.recorder(connection.key, recorder)
+    context = make_context(connection.spec, connection.key, values, recorder=counted, adapter=adapter, patient=patient)
     if connection.spec.auth is Auth.OAUTH2 and connection.pk is not None:
         context.tokens = token_store(connection)
     return connection.connector_class(context)
@@ -221,8 +223,14 @@ def _hand_to_environment(connection: Connection) -> Connection:
     connection.label, connection.config, connection.secrets = connection.spec.label, {}, {}
     connection.state, connection.account = ConnectionState.NEW, ""
     connection.save()
+    forget_access(connection)
     sandbox_left.send(Connection, connection=connection)
     return connection
+
+
+def forget_access(connection: Connection) -> None:
+    """Drops the tokens that a person's sign-in gave: the account they belong to is no longer the connection's."""
+    OAuthGrant.objects.filter(connection=connection).delete()
 
 
 def usable(connections: Iterable[Connection]) -> list[Connection]:

@@ -5,6 +5,7 @@ value is taken literally, so that a generated password may start with a dollar s
 """
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 YES = {"1", "true", "yes", "on", "y", "t"}
+UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 NO = {"0", "false", "no", "off", "n", "f"}
 
 
@@ -58,6 +60,19 @@ class Environment(environ.Env):
         if address and not address.startswith(("http://", "https://")):
             raise ImproperlyConfigured(f"{name} must begin with http:// or https://, but is “{address}”.")
         return address
+
+    def duration(self, name: str, default: float, least: float = 0.0) -> float:
+        """Seconds, written as 3600, 90s, 30m, 1h or 1d. Raises ImproperlyConfigured, also below `least`."""
+        text = self.text(name)
+        if not text:
+            return default
+        found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smhd]?)", text.lower())
+        seconds = float(found[1]) * UNITS[found[2]] if found else -1.0
+        if seconds < least:
+            raise ImproperlyConfigured(
+                f"{name} must be a time such as 3600, 90s, 30m or 1h, of {least:g} seconds or more, but is “{text}”."
+            )
+        return seconds
 
     def database(self, name: str = "DATABASE_URL") -> dict[str, Any]:
         """Django's database settings: the PostgreSQL that the variable names, else the embedded one."""

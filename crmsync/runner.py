@@ -15,6 +15,7 @@ from pathlib import Path
 from time import monotonic, sleep
 
 import structlog
+from django.conf import settings
 
 from crmsync.embedded.location import data_home, make_data_home
 from crmsync.processes import manage, spawn, stop
@@ -89,7 +90,7 @@ class Runner:
         """The sandboxes of all connectors, and connections and sample contacts that use them."""
         make_data_home(data_home())
         ports_file = data_home() / "sandbox-ports.json"
-        command = manage("sandbox", f"--ports-file={ports_file}")
+        command = manage("sandbox", f"--ports-file={ports_file}", f"--hub={self.public_address}")
         self.start(Child("sandbox", command, after_start=lambda: self._prepare_demonstration(ports_file)))
 
     def start(self, child: Child) -> None:
@@ -114,6 +115,12 @@ class Runner:
     @property
     def address(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def public_address(self) -> str:
+        """Where a browser finds us."""
+        everywhere = self.host in ("0.0.0.0", "::")  # noqa: S104 - compared, not bound to
+        return settings.SITE_URL or f"http://{f'127.0.0.1:{self.port}' if everywhere else self.address}"
 
     def keep_running(self) -> None:
         """Until SIGINT or SIGTERM."""
@@ -152,7 +159,7 @@ class Runner:
                 log.error("the sandboxes did not start")
                 return
             sleep(0.1)
-        command = manage("demo", f"--ports-file={ports_file}")
+        command = manage("demo", f"--ports-file={ports_file}", f"--hub={self.public_address}")
         done = subprocess.run(command, env={**os.environ, **self.environment}, check=False)  # noqa: S603 - our own
         if done.returncode != 0:
             log.error("the sample contacts were not made", status=done.returncode)

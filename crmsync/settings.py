@@ -128,7 +128,7 @@ DEBUG_SECRET = env.secret("DEBUG_SECRET")
 HTTPS = SITE_URL.startswith("https://")
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SECURE_SSL_REDIRECT = HTTPS
-SECURE_REDIRECT_EXEMPT = [r"^health/?$"]  # containers ask over plain HTTP on loopback
+SECURE_REDIRECT_EXEMPT = [r"^health/?$", r"^metrics/?$"]  # containers ask over plain HTTP in their own network
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
 SECURE_REFERRER_POLICY = "same-origin"
@@ -160,7 +160,9 @@ SYNC_BATCH_SIZE = env.int("SYNC_BATCH_SIZE", default=100)
 SYNC_DEFAULT_INTERVAL_MINUTES = env.int("SYNC_DEFAULT_INTERVAL_MINUTES", default=5)
 SYNC_MAX_ATTEMPTS = env.int("SYNC_MAX_ATTEMPTS", default=5)
 HTTP_TIMEOUT = env.float("HTTP_TIMEOUT", default=30.0)
-TOKEN_REFRESH_INTERVAL = env.int("TOKEN_REFRESH_INTERVAL", default=3600)
+TOKEN_REFRESH_INTERVAL = env.duration("TOKEN_REFRESH_INTERVAL", default=3600.0, least=60.0)
+TRAFFIC_FLUSH_SECONDS = 5.0  # what a process that is killed may lose of the counts of its requests; 0: when asked only
+METRICS_TOKEN = env.secret("METRICS_TOKEN")
 ALLOW_PRIVATE_HOSTS = env.list("ALLOW_PRIVATE_HOSTS", default=[])
 WORKERS = env.int("WORKERS", default=2)
 

@@ -35,4 +35,5 @@ CACHES = {
     "process": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "process"},
 }
 Q_CLUSTER = {**Q_CLUSTER, "sync": True}  # noqa: F405
+TRAFFIC_FLUSH_SECONDS = 0.0
 STATIC_ROOT = None

@@ -9,6 +9,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 
 from crmsync import errors
 from crmsync.health import HealthView
+from crmsync.metrics import MetricsView
 
 API_APPS = ["crmsync", "syncjobs", "connectors", "contacts"]
 
@@ -22,6 +23,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("", include("syncjobs.compat.urls")),
     path("health", HealthView.as_view(), name="health"),
+    path("metrics", MetricsView.as_view(), name="metrics"),
     path("", RedirectView.as_view(url="/admin/")),
 ]
 

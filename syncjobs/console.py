@@ -13,6 +13,7 @@ from tqdm import tqdm
 from connectors import services as connections
 from connectors.models import Connection
 from syncjobs.models import Run, RunStatus
+from syncjobs.route_runs import RouteRun, line
 
 DONE, SOME_FAILED, REFUSED = 0, 1, 2
 COUNTERS = (
@@ -43,6 +44,22 @@ class SyncCommand(BaseCommand):
         if run.status == RunStatus.STOPPED:
             raise CommandError(run.message, returncode=REFUSED)
         if run.failed or run.conflicts:
+            sys.exit(SOME_FAILED)
+
+    def conclude_route(self, done: RouteRun, options: dict[str, Any]) -> None:
+        """Prints how a route's run went and exits with the fitting code."""
+        told = line(done)
+        if options["json"]:
+            self.stdout.write(orjson.dumps(told).decode())
+        else:
+            parts = [f"{told[name]} {name.replace('_', ' ')}" for name in COUNTERS if told[name]]
+            runs = ", ".join(str(run.pk) for run in done.runs)
+            words = ", ".join(parts) or "nothing was due"
+            self.stdout.write(f"Runs {runs}: {words}, in {told['duration_ms'] / 1000:.1f} s.")
+            self.stdout.writelines(run.message for run in done.runs if run.message and run is not done.stopped)
+        if done.stopped is not None:
+            raise CommandError(done.stopped.message, returncode=REFUSED)
+        if told["failed"] or told["conflicts"]:
             sys.exit(SOME_FAILED)
 
 

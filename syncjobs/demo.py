@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from itertools import product
+from typing import Any
 
+from connectors import oauth
 from connectors import services as connections
 from connectors.core import registry
+from connectors.core.errors import ApiError
+from connectors.core.sandbox import Sandbox
 from connectors.models import Connection, ConnectionState
 from contacts.bulk import Incoming, upsert
 from contacts.models import Contact
 from contacts.records import ContactRecord, Point
-from syncjobs import enqueue, services
+from syncjobs import demo_oauth, enqueue, services
 from syncjobs.models import ContactSync
 
 SAMPLES = 120
@@ -33,16 +37,18 @@ def wanted() -> bool:
     return not Connection.objects.filter(is_sandbox=False).exists()
 
 
-def prepare(addresses: Mapping[str, str]) -> list[str]:
+def prepare(addresses: Mapping[str, str], hub: str = "") -> list[str]:
     """Connects the sandboxes at their addresses and queues the samples for them; answers a line for each.
 
-    A sandbox remembers nothing from one start to the next, so what was known of its records is forgotten too.
+    A sandbox remembers nothing from one start to the next, so what was known of its records is forgotten too. `hub` is
+    our own address as the sandboxes know it.
     """
     if not Contact.objects.alive().exists():
         upsert([Incoming(record) for record in samples()], source=SOURCE)
     lines = []
     for slug, address in addresses.items():
-        connection = _connect(slug, address)
+        connection = _connect(slug, address, hub)
+        lines += _give_access(connection)
         ContactSync.objects.filter(connection=connection).delete()
         queued = enqueue.enqueue_filtered(connection, enqueue.Filters())
         services.start_push(connection)
@@ -67,16 +73,36 @@ def samples() -> Iterator[ContactRecord]:
         )
 
 
-def _connect(slug: str, address: str) -> Connection:
-    sandbox_class = registry.sandbox_class(slug)
-    if sandbox_class is None:
-        raise registry.UnknownConnector(slug)
-    values = sandbox_class().config(address)
+def _connect(slug: str, address: str, hub: str) -> Connection:
+    values = _settings(slug, address, hub)
     connection = Connection.objects.filter(key=slug).first()
     if connection is None:
         label = f"{registry.get(slug).spec.label} (sandbox)"
         return connections.create_connection(slug, slug, values, label=label, is_sandbox=True)
+    connections.forget_access(connection)
     connections.set_values(connection, values)
     connection.state, connection.state_message = ConnectionState.NEW, ""
     connection.save()
     return connection
+
+
+def _settings(slug: str, address: str, hub: str) -> dict[str, Any]:
+    """Those with which a person gives access where the sandbox has a page for it, else the sandbox's keys."""
+    sandbox_class = registry.sandbox_class(slug)
+    if sandbox_class is None:
+        raise registry.UnknownConnector(slug)
+    sandbox: Sandbox = sandbox_class()
+    sandbox.register_hub(hub)
+    by_key, by_person = sandbox.config(address), sandbox.oauth_config(address)
+    return by_key if by_person is None else dict.fromkeys(by_key) | by_person
+
+
+def _give_access(connection: Connection) -> list[str]:
+    """What went wrong on the way a person takes in a browser; nothing where there is no such way."""
+    if not oauth.can_connect(connection):
+        return []
+    try:
+        demo_oauth.give_access(connection)
+    except (ApiError, oauth.StateInvalid, demo_oauth.Unreachable) as e:
+        return [f"{connection.label}: no access yet, press Connect on its page. {e}"]
+    return []

@@ -85,6 +85,16 @@ def enqueue_query(connection: Connection, contacts_sql: str, params: Sequence[An
     return _run(_UPSERT.format(join="", where=where), connection, priority, **named)
 
 
+def enqueue_linked(source: Connection, destination: Connection) -> int:
+    """Queues for the destination every contact that has a record in the source and was never meant for it."""
+    join = f"""
+        JOIN syncjobs_contactsync here ON here.contact_id = c.id AND here.connection_id = {int(source.pk)}
+            AND here.external_id <> '' AND here.gone_at IS NULL
+        LEFT JOIN syncjobs_contactsync there ON there.contact_id = c.id AND there.connection_id = %(connection)s
+    """
+    return _run(_UPSERT.format(join=join, where="AND there.id IS NULL" + _needs(destination)), destination, NORMAL)
+
+
 def with_names(sql: str, params: Sequence[Any]) -> tuple[str, dict[str, Any]]:
     """A statement with %s placeholders as one with named ones, to be put into another statement."""
     names = [f"p{i}" for i in range(len(params))]

@@ -16,7 +16,7 @@ from django.utils import timezone
 from connectors.core.errors import ApiError, ErrorKind
 from connectors.core.types import Outcome, Result
 from connectors.models import Connection
-from syncjobs import states
+from syncjobs import reviews, states
 from syncjobs.models import Run, RunItem
 from syncjobs.plan import Decision, Pending, PlanItem
 
@@ -151,6 +151,7 @@ def _store(run: Run, connection: Connection, settled: Sequence[Settled]) -> bool
             ids, messages = [s.item.link_id for s in skipped], [s.item.reason for s in skipped]
             cursor.execute(_SKIP, {"run": run.pk, "ids": ids, "messages": messages})
         store_items(run, [*good, *bad, *skipped])
+        reviews.ask(connection, [reviews.rivals(s.item) for s in bad if s.item.rivals])
         return count(cursor, run, [*good, *bad, *skipped])
 
 

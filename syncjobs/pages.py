@@ -10,10 +10,11 @@ from django.db import connection as database
 from connectors.core.base import Connector
 from connectors.core.types import CONTACTS, MatchKey, MultiValue, Prepared, RemoteRecord
 from connectors.models import Connection
-from syncjobs import queue
+from syncjobs import queue, strays
 from syncjobs.models import ContactSync
 from syncjobs.plan import Decision, Known, PlanItem, Planner
 from syncjobs.queue import DueLink
+from syncjobs.references import reference_of
 from syncjobs.rules import PushRules
 
 # Pages smaller than this would spend their time on statements, larger ones would hold too much at once.
@@ -35,12 +36,16 @@ class PagePlanner:
         self.rules = PushRules(rules, None if dry_run else prepared.fields)
         left_out = [f"{connection.spec.label} has no field {name} that can be written." for name in self.rules.left_out]
         self.warnings = prepared.warnings or tuple(left_out)
-        self.planner = Planner(connection.spec, self.rules)
+        self.indexed = strays.looked_at(connection) and strays.indexed(connection)
+        reference = reference_of(connection) if self.indexed else None
+        self.planner = Planner(
+            connection.spec, self.rules, indexed=self.indexed, reference=reference.theirs if reference else ""
+        )
         self.page_size = max(connection.claim_size, SMALLEST_PAGE)
 
     def plan(self, links: Sequence[DueLink]) -> list[PlanItem]:
         """A decision for every link, in their order."""
-        if self.rules.needs_points:
+        if self.rules.needs_points or self.indexed:
             _load_points(links)
         items = [self.planner.first_look(link) for link in links]
         writes = [item for item in items if item.mapped is not None]
@@ -52,13 +57,22 @@ class PagePlanner:
             snapshots=queue.snapshots([i.link.id for i in writes if i.decision is Decision.UPDATE]),
             candidates=candidates,
             owners=self._owners(candidates),
+            claimants=self._claimants(candidates),
         )
         settled = [self.planner.settle(item, known) if item.mapped is not None else item for item in items]
         return self.planner.without_doubles(settled)
 
     def _find(self, writes: Sequence[PlanItem]) -> dict[MatchKey, list[RemoteRecord]]:
         keys = self.planner.keys_to_find(writes)
-        return self.connector.find(CONTACTS, keys) if keys else {}
+        if not keys:
+            return {}
+        return strays.find(self.connection, keys) if self.indexed else self.connector.find(CONTACTS, keys)
+
+    def _claimants(
+        self, candidates: Mapping[MatchKey, Sequence[RemoteRecord]]
+    ) -> Mapping[str, Sequence[strays.Claimant]]:
+        phones = [key.value for key, records in candidates.items() if key.name == "phone" and records]
+        return strays.claimants(self.connection, phones) if self.indexed else {}
 
     def _owners(self, candidates: Mapping[MatchKey, Sequence[RemoteRecord]]) -> dict[str, int]:
         ids = {record.id for records in candidates.values() for record in records}

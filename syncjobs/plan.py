@@ -15,8 +15,10 @@ import orjson
 
 from connectors.core.errors import ApiError, ErrorKind
 from connectors.core.types import CONTACTS, Capabilities, Change, ConnectorSpec, MatchKey, Op, RemoteRecord
+from syncjobs.choosing import choose
 from syncjobs.queue import DueLink
-from syncjobs.rules import Mapped, PushRules, difference, jsonable
+from syncjobs.rules import Mapped, PushRules, difference, jsonable, same
+from syncjobs.strays import REFERENCE, Claimant
 
 NO_EMAIL = "Contact does not have email address"
 
@@ -33,7 +35,10 @@ class Decision(StrEnum):
 
 @dataclass(slots=True)
 class PlanItem:
-    """What is to happen to one link, and why. `change` is what would be sent; None where nothing is."""
+    """What is to happen to one link, and why. `change` is what would be sent; None where nothing is.
+
+    `rivals` are the ids of several records of theirs that fit equally.
+    """
 
     link: DueLink
     decision: Decision
@@ -45,6 +50,7 @@ class PlanItem:
     error: ApiError | None = None
     external_id: str = ""
     snapshot: Mapping[str, Any] = field(default_factory=dict)
+    rivals: tuple[str, ...] = ()
 
     def pending(self) -> Pending:
         """What to remember of the item until its outcome is known."""
@@ -60,6 +66,7 @@ class PlanItem:
             # Copied, because orjson leaves the whole of its buffer, kilobytes, with the bytes it gives.
             snapshot=bytes(memoryview(orjson.dumps(self.snapshot))) if self.snapshot else b"",
             error=self.error,
+            rivals=self.rivals,
         )
 
 
@@ -77,6 +84,7 @@ class Pending:
     fields: tuple[str, ...]
     snapshot: bytes
     error: ApiError | None
+    rivals: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,14 +95,19 @@ class Known:
     snapshots: Mapping[int, Mapping[str, Any]]
     candidates: Mapping[MatchKey, Sequence[RemoteRecord]]
     owners: Mapping[str, int]
+    claimants: Mapping[str, Sequence[Claimant]] = field(default_factory=dict)
 
 
 class Planner:
-    """Plans links of one connection by its rules."""
+    """Plans links of one connection by its rules.
 
-    def __init__(self, spec: ConnectorSpec, rules: PushRules) -> None:
-        self.spec = spec
-        self.rules = rules
+    `indexed`: their records without a contact are known here, so that every key of a contact can be looked up; one of
+    them is what their field `reference` holds.
+    """
+
+    def __init__(self, spec: ConnectorSpec, rules: PushRules, *, indexed: bool = False, reference: str = "") -> None:
+        self.spec, self.rules = spec, rules
+        self.indexed, self._reference = indexed, reference
         self.capabilities: Capabilities = spec.entities[CONTACTS]
         self._shared_names: dict[tuple[str, ...], tuple[str, ...]] = {}
 
@@ -117,10 +130,21 @@ class Planner:
 
     def keys_to_find(self, items: Sequence[PlanItem]) -> list[MatchKey]:
         """The keys to look up before creating, where a repeated create would do harm."""
-        if self.capabilities.upsert_key or not self.capabilities.find_keys:
+        if self.capabilities.upsert_key or not (self.indexed or self.capabilities.find_keys):
             return []
-        keys = (self.match_key(i.link) for i in items if i.decision is Decision.CREATE)
-        return list(dict.fromkeys(k for k in keys if k is not None))
+        keys = (key for item in items if item.decision is Decision.CREATE for key in self.keys_of(item))
+        return list(dict.fromkeys(keys))
+
+    def keys_of(self, item: PlanItem) -> list[MatchKey]:
+        """What the contact's record would be found by, the surest first."""
+        if not self.indexed:
+            key = self.match_key(item.link)
+            return [key] if key is not None else []
+        contact = item.link.contact
+        refers_to = _mapped(item).kept.get(self._reference)
+        keys = [MatchKey(REFERENCE, str(refers_to))] if refers_to else []
+        points = {"email": contact.emails, "phone": contact.phones}
+        return keys + [MatchKey(name, p.value) for name in self.spec.match_order for p in points.get(name, ())]
 
     def match_key(self, link: DueLink) -> MatchKey | None:
         """The first key of the connector's match order that the contact has."""
@@ -136,36 +160,48 @@ class Planner:
             return self._update(item, item.link.external_id, item.link.external_version, known.snapshots)
         if item.decision is not Decision.CREATE:
             return item
-        if item.link.id in known.twins and "email" in (self.capabilities.upsert_key, *self.spec.match_order[:1]):
+        by_email = "email" in (self.capabilities.upsert_key, *self.spec.match_order[:1])
+        if item.link.id in known.twins and by_email and not self.indexed:
             return _failure(
                 item.link,
                 f"Another contact with the same e-mail is already linked to {self.spec.label}: merge the two, "
                 "or give one of them another e-mail.",
             )
-        key = self.match_key(item.link)
         if self.capabilities.upsert_key:
-            return self._create(item, Op.UPSERT, key)
-        if key is None and self.capabilities.find_keys:
+            return self._create(item, Op.UPSERT, self.match_key(item.link))
+        return self._choose(item, known)
+
+    def _choose(self, item: PlanItem, known: Known) -> PlanItem:
+        """An existing record, or a new one."""
+        keys = self.keys_of(item)
+        if not keys and self.capabilities.find_keys:
             return _failure(item.link, self._nameless_sentence())
-        found = list(known.candidates.get(key, ())) if key is not None else []
-        if not found:
-            return self._create(item, Op.CREATE, key)
-        if len(found) > 1:
-            return _conflict(
-                item.link, f"{len(found)} records in {self.spec.label} match by {key.name}: pick one." if key else ""
-            )
-        record = found[0]
-        if known.owners.get(record.id, item.link.id) != item.link.id:
+        taken = {record: link for record, link in known.owners.items() if link != item.link.id}
+        chosen = choose(item.link.contact.id, keys, known.candidates, taken, known.claimants)
+        if chosen.rivals and chosen.key is not None:
+            sentence = f"{len(chosen.rivals)} records in {self.spec.label} match by {chosen.key.name}: pick one."
+            return _conflict(item.link, sentence, chosen.rivals)
+        if chosen.record is not None:
+            return self._link(item, chosen.record)
+        # People share phones; two with one e-mail are more likely one person, whom somebody has to merge.
+        if any(record.id in taken for key in keys if key.name == "email" for record in known.candidates.get(key, ())):
             return _failure(item.link, self._taken_sentence())
-        return self._link(item, record)
+        return self._create(item, Op.CREATE, keys[0] if keys else None)
 
     def without_doubles(self, items: Sequence[PlanItem]) -> list[PlanItem]:
-        """Of several links of one page that found the same record, only the first may take it."""
+        """Of several links of one page that found the same record, only the first may take it.
+
+        By phone the others are different people, who get records of their own.
+        """
         taken: set[str] = set()
         kept = []
         for item in items:
             if item.decision is Decision.LINK and item.external_id in taken:
-                item = _failure(item.link, self._taken_sentence())
+                if self.indexed or (key := self.match_key(item.link)) is None or key.name != "phone":
+                    item = _failure(item.link, self._taken_sentence())
+                else:
+                    item.decision, item.reason, item.external_id = Decision.CREATE, "", ""
+                    item = self._create(item, Op.CREATE, key)
             elif item.decision is Decision.LINK:
                 taken.add(item.external_id)
             kept.append(item)
@@ -226,6 +262,8 @@ class Planner:
         """An existing record is taken over: only what differs from it is sent."""
         mapped = _mapped(item)
         theirs = {k: jsonable(v) for k, v in record.values.items() if k in mapped.kept}
+        # Where both mean the same, nothing is sent for the sake of spelling.
+        theirs = {k: jsonable(mapped.kept[k]) if same(jsonable(mapped.kept[k]), v) else v for k, v in theirs.items()}
         item.decision, item.reason = Decision.LINK, "An existing record was found and linked."
         item.external_id, item.snapshot = record.id, mapped.kept
         if difference(theirs, mapped.kept):
@@ -252,5 +290,6 @@ def _failure(link: DueLink, sentence: str) -> PlanItem:
     return PlanItem(link, Decision.FAIL, sentence, error=ApiError(ErrorKind.DATA, sentence))
 
 
-def _conflict(link: DueLink, sentence: str) -> PlanItem:
-    return PlanItem(link, Decision.CONFLICT, sentence, error=ApiError(ErrorKind.DATA, sentence))
+def _conflict(link: DueLink, sentence: str, rivals: tuple[str, ...]) -> PlanItem:
+    error = ApiError(ErrorKind.DATA, sentence)
+    return PlanItem(link, Decision.CONFLICT, sentence, error=error, rivals=rivals)

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from uuid import UUID
 
 from connectors import services as connections
 from connectors.core.base import Connector
@@ -43,6 +44,7 @@ class Push:
     limit: int | None = None
     seconds: float | None = None
     progress: Progress | None = None
+    only: Sequence[UUID] | None = None
     _flying: dict[int, Pending] = field(default_factory=dict)
     _settled: list[Settled] = field(default_factory=list)
     _stored_at: float = 0.0
@@ -73,7 +75,7 @@ class Push:
             size = planner.page_size
             if self.limit is not None:
                 size = min(size, self.limit - self._claimed)
-            links = queue.claim(self.connection, self.run, size) if size > 0 else []
+            links = queue.claim(self.connection, self.run, size, self.only) if size > 0 else []
             if not links:
                 return
             items = planner.plan(links)
@@ -120,15 +122,17 @@ def push(
     limit: int | None = None,
     seconds: float | None = None,
     progress: Progress | None = None,
+    only: Sequence[UUID] | None = None,
 ) -> Run:
     """Sends what is due on a connection and answers the run, which says how it went; raises nothing for the remote.
 
-    With `seconds`, it stops claiming after that long and leaves the run `running`: call again with it to go on.
+    `only` narrows it to some contacts. With `seconds`, it stops claiming after that long and leaves the run `running`:
+    call again with it to go on.
     """
     runs.reap(connection)
     run = run or runs.start(connection, RunKind.PUSH, trigger=trigger, total=queue.due_count(connection))
     totals = Totals()
-    work = Push(connection, run, limit, seconds, progress)
+    work = Push(connection, run, limit, seconds, progress, only)
     with runs.held(run):
         try:
             stopped = _carry_out(work, totals)

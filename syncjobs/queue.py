@@ -11,10 +11,11 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection as database
+from django.db.models.functions import Now
 
 from connectors.models import Connection
 from syncjobs import states
-from syncjobs.models import Run, SyncSnapshot
+from syncjobs.models import ContactSync, Run, SyncSnapshot
 from syncjobs.sourcefields import CONTACT_COLUMNS, SourceContact
 
 HIGH = 10
@@ -32,7 +33,7 @@ _CLAIM = f"""
 WITH due AS (
     SELECT id FROM syncjobs_contactsync
     WHERE connection_id = %(connection)s AND due_at <= now()
-      AND {states.in_sql(states.CLAIM.sources, "sync_status || ''")}
+      AND {states.in_sql(states.CLAIM.sources, "sync_status || ''")} {{only}}
     ORDER BY priority DESC, due_at LIMIT %(limit)s
     FOR UPDATE SKIP LOCKED
 ), claimed AS (
@@ -50,7 +51,7 @@ SELECT s.id, external_id, external_version, remote_hash, gone_at IS NOT NULL, {_
        {", ".join(f"c.{name}" for name in CONTACT_COLUMNS)}
 FROM syncjobs_contactsync s JOIN contacts_contact c ON c.id = s.contact_id
 WHERE s.connection_id = %(connection)s AND due_at <= now() AND {states.in_sql(states.CLAIM.sources)}
-  AND s.id > %(after)s
+  AND s.id > %(after)s {{only}}
 ORDER BY s.id LIMIT %(limit)s
 """
 
@@ -79,14 +80,28 @@ class DueLink:
     contact: SourceContact
 
 
-def claim(connection: Connection, run: Run, limit: int) -> list[DueLink]:
-    """Claims up to `limit` due links for the run, the most urgent first; other workers pass over them."""
-    return _links(_CLAIM, {"connection": connection.pk, "run": run.pk, "limit": limit})
+# Narrows a claim or a preview.
+_ONLY = "AND contact_id = ANY(%(only)s)"
 
 
-def preview(connection: Connection, after: int, limit: int) -> list[DueLink]:
+def claim(connection: Connection, run: Run, limit: int, only: Sequence[UUID] | None = None) -> list[DueLink]:
+    """Claims up to `limit` due links for the run, the most urgent first; other workers pass over them.
+
+    `only` narrows them to some contacts.
+    """
+    params = {"connection": connection.pk, "run": run.pk, "limit": limit}
+    return _narrowed(_CLAIM, params, only)
+
+
+def preview(connection: Connection, after: int, limit: int, only: Sequence[UUID] | None = None) -> list[DueLink]:
     """Due links in the order of their ids, unclaimed: for dry runs."""
-    return _links(_PREVIEW, {"connection": connection.pk, "after": after, "limit": limit})
+    return _narrowed(_PREVIEW, {"connection": connection.pk, "after": after, "limit": limit}, only)
+
+
+def _narrowed(sql: str, params: dict[str, Any], only: Sequence[UUID] | None) -> list[DueLink]:
+    if only is None:
+        return _links(sql.format(only=""), params)
+    return _links(sql.format(only=_ONLY), {**params, "only": list(only)})
 
 
 def release(run: Run, *, seconds: float = 0.0, message: str = "", kind: str = "") -> int:
@@ -105,6 +120,13 @@ def due_count(connection: Connection) -> int:
             [connection.pk],
         )
         return int(cursor.fetchone()[0])
+
+
+def has_new(connection: Connection) -> bool:
+    """Whether a link without a record of theirs wants work: a new one might have to be made."""
+    return ContactSync.objects.filter(
+        connection=connection, due_at__lte=Now(), external_id="", sync_status__in=[p.sync for p in states.CLAIM.sources]
+    ).exists()
 
 
 def twins(connection: Connection, links: Sequence[DueLink]) -> dict[int, UUID]:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from uuid import UUID
 
+from django.utils.translation import gettext as _
+
+from connectors.core.types import CONTACTS
 from connectors.models import Connection
 from contacts.merge import Policy as MergePolicy
 from syncjobs import enqueue
+from syncjobs.daytimes import last_before, parse_times, zone
+from syncjobs.errors import Refused
 from syncjobs.models import OnDelete, Policy, Route
 
 _MIRRORED: dict[str, MergePolicy] = {
@@ -67,3 +73,35 @@ def tell(terms: Terms, contact_ids: Sequence[UUID]) -> None:
     if contact_ids:
         for target in terms.targets:
             enqueue.enqueue_ids(target, contact_ids)
+
+
+def between(source: Connection, destination: Connection, *, two_way: bool = False) -> Route:
+    """The route between the two, made if there is none; `two_way` makes it one. Raises Refused."""
+    if source == destination:
+        raise Refused(_("A route needs two different connections."), "same_connection")
+    readers, writers = ((source, destination), (destination, source)) if two_way else ((source,), (destination,))
+    for end in readers:
+        if not end.spec.entities[CONTACTS].read:
+            raise Refused(_("%(crm)s cannot be read from.") % {"crm": end.spec.label}, "not_readable")
+    for end in writers:
+        if not end.spec.entities[CONTACTS].write:
+            raise Refused(_("%(crm)s cannot be written to.") % {"crm": end.spec.label}, "not_writable")
+    route, _created = Route.objects.get_or_create(source=source, destination=destination, defaults={"two_way": two_way})
+    if two_way and not route.two_way:
+        route.two_way = True
+        route.save(update_fields=["two_way"])
+    return route
+
+
+def due(now: datetime) -> Iterator[tuple[Route, bool]]:
+    """The enabled routes whose time has come, and whether to read both sides in full."""
+    enabled = Route.objects.filter(enabled=True, source__enabled=True, destination__enabled=True)
+    for route in enabled.select_related("source", "destination"):
+        full_at = last_before(now, parse_times(route.full_times), zone(route.time_zone))
+        if full_at is not None and (route.full_started_at is None or route.full_started_at < full_at):
+            yield route, True
+            continue
+        minutes = route.interval_minutes or route.source.interval
+        # The tick itself comes a little early or late.
+        if route.started_at is None or now >= route.started_at + timedelta(minutes=minutes, seconds=-20):
+            yield route, False

@@ -110,3 +110,23 @@ def jsonable(value: Any) -> Any:
     if isinstance(value, str | int | float | bool) or value is None:
         return value
     return orjson.loads(orjson.dumps(value))
+
+
+def same(ours: Any, theirs: Any) -> bool:
+    """Whether both mean the same: spelling of numbers does not matter, nor a label where ours has none."""
+    if ours == theirs or (ours in EMPTY and theirs in EMPTY):
+        return True
+    if isinstance(ours, list) and isinstance(theirs, list):
+        return _same_points(ours, theirs)
+    if isinstance(ours, list | dict) or isinstance(theirs, list | dict):
+        return False
+    return ours not in EMPTY and theirs not in EMPTY and str(ours).strip() == str(theirs).strip()
+
+
+def _same_points(ours: list[Any], theirs: list[Any]) -> bool:
+    if not all(isinstance(item, dict) and "value" in item for item in (*ours, *theirs)):
+        return False
+    labels = {item["value"]: item.get("label") or "" for item in theirs}
+    return len(ours) == len(labels) and all(
+        item["value"] in labels and item.get("label") in ("", None, labels[item["value"]]) for item in ours
+    )

@@ -20,7 +20,7 @@ from connectors.models import Connection
 from contacts.models import Contact
 from syncjobs import counts, enqueue, estimates, states
 from syncjobs.errors import Refused
-from syncjobs.models import ContactSync, Run
+from syncjobs.models import ContactSync, Route, Run
 from syncjobs.outcomes import BACKOFF_BASE_SECONDS, BACKOFF_LONGEST_SECONDS
 from syncjobs.plan import NO_EMAIL
 from syncjobs.queue import HIGH, NORMAL
@@ -145,6 +145,11 @@ def refuse_disabled(connection: Connection) -> None:
 def start_push(connection: Connection, run: Run | None = None) -> None:
     """Asks a worker to push now; inside a transaction it becomes visible with the commit."""
     async_task("syncjobs.tasks.push_now", connection.pk, run.pk if run else None, group=f"push {connection.key}")
+
+
+def start_route(route: Route, *, full: bool = False) -> None:
+    """Asks a worker to run the route now."""
+    async_task("syncjobs.tasks.run_route", route.pk, full, group=f"route {route.pk}")
 
 
 def estimate(link: ContactSync, connection: Connection) -> str | None:

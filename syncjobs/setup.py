@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
+from django.conf import settings
 from django.utils import timezone
 from django_q.models import Schedule
 
 from connectors import oauth
 from connectors import services as connections
 
+RENEWAL_MINUTES = math.ceil(settings.TOKEN_REFRESH_INTERVAL / 60)
 SCHEDULES = (
     ("Push what is due", "syncjobs.tasks.tick", Schedule.MINUTES, 1),
-    ("Renew access ahead of its end", "syncjobs.tasks.renew_access", Schedule.HOURLY, None),
+    ("Renew access ahead of its end", "syncjobs.tasks.renew_access", Schedule.MINUTES, RENEWAL_MINUTES),
     ("Forget old outcomes", "syncjobs.tasks.purge", Schedule.DAILY, None),
 )
 
@@ -22,18 +27,17 @@ def run() -> list[str]:
     ]
     lines += oauth.use_codes()
     for name, func, kind, minutes in SCHEDULES:
-        # Schedule.objects.update_or_create skips its checks: one bad row would stop every schedule, so only constants.
-        _schedule, created = Schedule.objects.update_or_create(
-            name=name,
-            defaults={"func": func, "schedule_type": kind, "minutes": minutes, "repeats": -1},
-            create_defaults={
-                "func": func,
-                "schedule_type": kind,
-                "minutes": minutes,
-                "repeats": -1,
-                "next_run": timezone.now(),
-            },
-        )
-        if created:
+        if _schedule(name, {"func": func, "schedule_type": kind, "minutes": minutes, "repeats": -1}):
             lines.append(f"Scheduled: {name}.")
     return lines
+
+
+def _schedule(name: str, wanted: dict[str, Any]) -> bool:
+    """Whether it was made now; one that was to be otherwise until now runs at once, and then as it is to be."""
+    # Saving rows like this skips the checks of Schedule: one bad row would stop every schedule, so only constants.
+    found = Schedule.objects.filter(name=name)
+    if not found:
+        Schedule.objects.create(name=name, next_run=timezone.now(), **wanted)
+        return True
+    found.exclude(**wanted).update(**wanted, next_run=timezone.now())
+    return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import timedelta
 
 from django.db.models import Exists, OuterRef
@@ -10,8 +11,9 @@ from django.utils import timezone
 from connectors import oauth
 from connectors import services as connections
 from connectors.models import Connection
-from syncjobs import counts, runs, services
-from syncjobs.models import ContactSync, Run, RunItem, RunKind, RunStatus
+from syncjobs import counts, route_runs, routes, runs, services
+from syncjobs.errors import Refused
+from syncjobs.models import ContactSync, Route, Run, RunItem, RunKind, RunStatus
 from syncjobs.push import SLICE_SECONDS, push
 
 KEEP_ITEMS_DAYS = 30
@@ -26,6 +28,8 @@ def tick() -> None:
     for connection in connections.usable(waiting):
         if _time_has_come(connection):
             services.start_push(connection)
+    for route, full in routes.due(timezone.now()):
+        services.start_route(route, full=full)
 
 
 def push_now(connection_id: int, run_id: int | None = None) -> None:
@@ -42,8 +46,17 @@ def push_now(connection_id: int, run_id: int | None = None) -> None:
         services.start_push(connection, run)
 
 
+def run_route(route_id: int, full: bool = False) -> None:
+    """One run of a route; nothing where it is being run already, or was switched off meanwhile."""
+    route = Route.objects.filter(pk=route_id, enabled=True).select_related("source", "destination").first()
+    if route is None:
+        return
+    with contextlib.suppress(Refused):
+        route_runs.run_route(route, trigger="schedule", full=full)
+
+
 def renew_access() -> None:
-    """Hourly: renews OAuth2 tokens before they expire, also where nothing is being synced."""
+    """Every TOKEN_REFRESH_INTERVAL: renews OAuth2 tokens before they expire, also where nothing is being synced."""
     oauth.renew_ahead()
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from connectors.amocrm import sandbox_refusals as refusals
 from connectors.amocrm.entities import ENTITIES
-from connectors.amocrm.sandbox_oauth import CLIENT_ID, CLIENT_SECRET, Authority
+from connectors.amocrm.sandbox_oauth import CALLBACK_PATH, CLIENT_ID, CLIENT_SECRET, Authority
 from connectors.amocrm.sandbox_records import Account
 from connectors.amocrm.sandbox_settings import ACCOUNT_ID
 from connectors.core.clock import Clock
@@ -55,8 +55,10 @@ class AmoSandbox(Sandbox):
     def config(self, base_url: str) -> dict[str, Any]:
         return {"domain": "sandbox", "base_url": base_url, "access_token": TOKEN}
 
+    def register_hub(self, address: str) -> None:
+        self.authority.redirect_uri = address + CALLBACK_PATH
+
     def oauth_config(self, base_url: str) -> dict[str, Any]:
-        """The settings of a connection that is given access by a person."""
         return {
             "domain": "sandbox",
             "base_url": base_url,

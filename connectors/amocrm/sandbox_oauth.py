@@ -12,12 +12,12 @@ from connectors.core.sandbox import Refused, SandboxReply, SandboxRequest
 
 CLIENT_ID = "5f3e8a52-0c1d-4e6f-9a7b-000000000001"
 CLIENT_SECRET = "sandbox-secret"  # noqa: S105 - the stand-in's only secret
-REDIRECT_URI = "http://127.0.0.1:8000/api/v1/amocrm/auth/callback"
+CALLBACK_PATH = "/api/v1/amocrm/auth/callback"
 CODE_SECONDS, ACCESS_SECONDS = 1200, 86400
 _TYPE = "https://developers.amocrm.ru/v3/errors/OAuthProblemJson"
 _PAGE = """<!doctype html><html lang="en"><title>Sandbox account</title>
 <p>Give the integration access to the sandbox account?</p>
-<p><a href="{allow}">Allow</a> <a href="{deny}">Deny</a></p>"""
+<p><a id="allow" href="{allow}">Allow</a> <a id="deny" href="{deny}">Deny</a></p>"""
 
 
 class Authority:
@@ -25,7 +25,7 @@ class Authority:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self.redirect_uri = REDIRECT_URI
+        self.redirect_uri = f"http://127.0.0.1:8000{CALLBACK_PATH}"
         self.codes: dict[str, float] = {}
         self.access: dict[str, float] = {}
         self.refresh: set[str] = set()

@@ -105,7 +105,7 @@ def _overrides(spec: ConnectorSpec, form: dict[str, Any]) -> dict[str, Any]:
     given = forms.checked_settings(spec, form.get("settings") or {})
     api_key = form.get("api_key")
     if api_key:
-        secret = next((f for f in spec.secrets() if f.signs_in), None)
+        secret = spec.api_key()
         if secret is None:
             raise services.ConnectionProblem(_("%(crm)s has no API key.") % {"crm": spec.label}, "no_api_key")
         given[secret.name] = api_key

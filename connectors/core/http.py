@@ -146,17 +146,17 @@ class ApiClient:
         headers = self._headers(call)
         waited = self.pacing.claim(call.limits)
         started = self.context.clock.monotonic()
-        status: int | None = None
         try:
             reply = self._exchange(call, headers)
-            status = reply.status
-        finally:
-            if self.context.recorder is not None:
-                seconds = self.context.clock.monotonic() - started
-                self.context.recorder.record(Exchange(call.method, call.template, status, seconds, waited, retry))
+        except ApiError:
+            self._record(call, None, self.context.clock.monotonic() - started, waited, retry)
+            raise
+        seconds = self.context.clock.monotonic() - started
         if self._observe is not None:
             self._observe(reply)
         error = self._judge(call, reply)
+        refused = reply.status == 401 or (error is not None and error.kind is ErrorKind.AUTH)
+        self._record(call, reply.status, seconds, waited, retry, refused)
         if error is None:
             return reply
         self.context.log.info(
@@ -165,6 +165,14 @@ class ApiClient:
         if error.kind is ErrorKind.RATE_LIMITED:
             self.pacing.hold(call.limits, error.retry_after or 1.0)
         raise error
+
+    def _record(
+        self, call: Call, status: int | None, seconds: float, waited: float, retry: bool, refused: bool = False
+    ) -> None:
+        if self.context.recorder is not None:
+            self.context.recorder.record(
+                Exchange(call.method, call.template, status, seconds, waited, retry, auth_error=refused)
+            )
 
     def _judge(self, call: Call, reply: Reply) -> ApiError | None:
         error = self._classify(reply) if self._classify is not None and not reply.ok else None

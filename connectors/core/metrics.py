@@ -9,7 +9,10 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One request as it went over the wire. `endpoint` is a template without ids; `waited` seconds for the limit."""
+    """One request as it went over the wire. `endpoint` is a template without ids; `waited` seconds for the limit.
+
+    `status` is None when no answer came; `auth_error` tells that the credentials were refused.
+    """
 
     method: str
     endpoint: str
@@ -17,6 +20,7 @@ class Exchange:
     seconds: float
     waited: float
     retry: bool
+    auth_error: bool = False
 
 
 class Recorder(Protocol):

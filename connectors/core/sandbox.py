@@ -142,6 +142,16 @@ class Sandbox:
         """The settings and secrets with which a connection signs in here."""
         raise NotImplementedError  # pragma: no cover - every stand-in names its own
 
+    def register_hub(self, address: str) -> None:
+        """What a person enters in the system's own settings: the hub to which its sign-in page leads back."""
+
+    def oauth_config(self, base_url: str) -> dict[str, Any] | None:
+        """The settings of a connection to which a person gives access on a page here; None where there is none.
+
+        The page's link that gives access has the id `allow`.
+        """
+        return None
+
     def people(self) -> list[dict[str, Any]]:
         """Every stored contact, with its "id" and its fields."""
         raise NotImplementedError  # pragma: no cover - every stand-in has its own

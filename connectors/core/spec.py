@@ -132,7 +132,8 @@ class ConnectorSpec:
     """The static facts of a connector; forms, admin actions, API, docs and tests are drawn from it.
 
     `needs` names the contact fields without which a contact cannot be sent ("email"). `ways_in` are sets of settings of
-    which one has to be whole, for systems that can be signed in to in several ways.
+    which one has to be whole, for systems that can be signed in to in several ways. `id_field` is the field that holds
+    a record's own id, where others may carry it on as the reference to it.
     """
 
     slug: str
@@ -147,6 +148,7 @@ class ConnectorSpec:
     needs: tuple[str, ...] = ()
     default_interval_minutes: int | None = None
     ways_in: tuple[tuple[str, ...], ...] = ()
+    id_field: str = ""
 
     @property
     def prefix(self) -> str:
@@ -157,6 +159,11 @@ class ConnectorSpec:
 
     def secrets(self) -> tuple[ConfigField, ...]:
         return tuple(f for f in self.config if f.kind is ConfigKind.SECRET)
+
+    def api_key(self) -> ConfigField | None:
+        """The secret that is enough by itself to sign in; None where there is none."""
+        alone = {way[0] for way in self.ways_in if len(way) == 1}
+        return next((f for f in self.secrets() if f.signs_in or f.name in alone), None)
 
     def is_configured(self, values: Mapping[str, Any]) -> bool:
         """True when every field that signs in, every required one, and those of one way in have a value."""

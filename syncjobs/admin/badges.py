@@ -36,6 +36,7 @@ ACTION_BADGES = {
     RunItem.Action.UPDATE.value: "info",
     RunItem.Action.LINK.value: "info",
     RunItem.Action.SKIP.value: "warning",
+    RunItem.Action.DELETE.value: "warning",
     RunItem.Action.CONFLICT.value: "danger",
     RunItem.Action.FAIL.value: "danger",
 }

@@ -109,7 +109,7 @@ class RunItemAdmin(ReadOnlyAdmin):
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         changelist = super().get_changelist_instance(request)
-        ids = [item.contact_id for item in changelist.result_list]
+        ids = [item.contact_id for item in changelist.result_list if item.contact_id]
         names = {c.pk: str(c) for c in Contact.objects.defer("search").filter(pk__in=ids)}
         for item in changelist.result_list:
             item.contact_name = names.get(item.contact_id, str(item.contact_id))
@@ -117,6 +117,8 @@ class RunItemAdmin(ReadOnlyAdmin):
 
     @display(description=gettext_lazy("contact"))
     def who(self, item: RunItem) -> str:
+        if item.contact_id is None:
+            return "–"
         name = item.contact_name  # type: ignore[attr-defined]
         url = reverse("admin:contacts_contact_change", args=[item.contact_id])
         return format_html('<a class="text-primary-600 underline" href="{}">{}</a>', url, name)
@@ -136,7 +138,7 @@ class RunItemAdmin(ReadOnlyAdmin):
 
 def progress_context(request: HttpRequest, run: Run) -> dict[str, Any]:
     """What the run's cards and bar show."""
-    names = ("created", "updated", "unchanged", "skipped", "failed", "conflicts")
+    names = ("created", "updated", "unchanged", "skipped", "failed", "conflicts", "deleted")
     traffic = ("requests", "retries", "rate_limit_hits")
     return {
         "run": run,

@@ -5,17 +5,14 @@ from __future__ import annotations
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
 from django.views.decorators.http import require_GET
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
 
 from syncjobs.compat import seed_001_records as records
 from syncjobs.compat import signing_in
 
 SLUG = "amocrm"
 START = "auth/amocrm/start"
-
-
-@require_GET
-def auth(request: HttpRequest) -> HttpResponse:
-    return signing_in.link(request, f"/{START}")
 
 
 @require_GET
@@ -28,10 +25,28 @@ def callback(request: HttpRequest) -> HttpResponse:
     return signing_in.callback(request)
 
 
+class AuthView(signing_in.LinkView):
+    """The address to open in a browser: there an administrator logs in, and then gives access to the account."""
+
+    start_path = f"/{START}"
+
+    @extend_schema(operation_id="amocrm_auth", **signing_in.LINK_SCHEMA)
+    def get(self, request: Request) -> HttpResponse:
+        return super().get(request)
+
+
+class CallbackView(signing_in.CallbackView):
+    """Where the account's authorization page leads back to; not to be called by anybody else."""
+
+    @extend_schema(operation_id="amocrm_auth_callback", **signing_in.CALLBACK_SCHEMA)
+    def get(self, request: Request) -> HttpResponse:
+        return super().get(request)
+
+
 PAGES = [path(START, start), path("auth/amocrm/callback", callback)]
 API = [
-    path("v1/amocrm/auth", auth),
-    path("v1/amocrm/auth/callback", callback),
+    path("v1/amocrm/auth", AuthView.as_view()),
+    path("v1/amocrm/auth/callback", CallbackView.as_view()),
     path("v1/amocrm/status", records.StatusView.as_view()),
     path("v1/amocrm/fields/sync", records.FieldsSyncView.as_view()),
     path("v1/amocrm/fields", records.FieldsView.as_view()),

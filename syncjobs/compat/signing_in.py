@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import messages
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
@@ -9,6 +11,12 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonRes
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
+from rest_framework import serializers
+from rest_framework.authentication import SessionAuthentication
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.views import APIView
 
 from connectors import oauth
 from connectors import services as connections
@@ -17,6 +25,56 @@ from connectors.models import Connection
 from syncjobs.sentences import translated
 
 CHANGE = "connectors.change_connection"
+
+
+class AuthUrlSerializer(serializers.Serializer):
+    auth_url = serializers.URLField()
+
+
+class ConnectedSerializer(serializers.Serializer):
+    status = serializers.CharField(help_text="connected")
+    connection = serializers.CharField(help_text="Its key.")
+
+
+TEXT: dict[str, Any] = {"type": str, "location": OpenApiParameter.QUERY}
+LINK_SCHEMA: dict[str, Any] = {
+    "parameters": [OpenApiParameter("connection", description="Its key, where there are several.", **TEXT)],
+    "responses": AuthUrlSerializer,
+    "tags": ["connections"],
+    "auth": [],
+}
+CALLBACK_SCHEMA: dict[str, Any] = {
+    "parameters": [
+        OpenApiParameter("state", required=True, **TEXT),
+        OpenApiParameter("code", **TEXT),
+        OpenApiParameter("error", description="Why access was not given.", **TEXT),
+    ],
+    "responses": {
+        200: ConnectedSerializer,
+        302: OpenApiResponse(description="An administrator is led back to the connection."),
+    },
+    "tags": ["connections"],
+    "auth": [],
+}
+
+
+class OpenView(APIView):
+    """For strangers: whoever follows an address from here has to log in, and an answer is known by its state."""
+
+    authentication_classes = (SessionAuthentication,)
+    permission_classes = (AllowAny,)
+
+
+class LinkView(OpenView):
+    start_path: str
+
+    def get(self, request: Request) -> HttpResponse:
+        return link(request._request, self.start_path)
+
+
+class CallbackView(OpenView):
+    def get(self, request: Request) -> HttpResponse:
+        return callback(request._request)
 
 
 def link(request: HttpRequest, start_path: str) -> HttpResponse:

@@ -1,9 +1,9 @@
 """The engine's tables: links, runs, routes, questions to people, and counts."""
 
-from syncjobs.models.counts import LinkCount
+from syncjobs.models.counts import LinkCount, RunCount
 from syncjobs.models.links import ContactSync, SyncSnapshot
 from syncjobs.models.reviews import ReviewItem
-from syncjobs.models.routes import Cursor, OnDelete, Policy, Route, Scanned
+from syncjobs.models.routes import Cursor, OnDelete, Policy, Route, Scanned, Stray, StrayKey
 from syncjobs.models.runs import Run, RunItem, RunKind, RunStatus
 
 __all__ = [
@@ -15,9 +15,12 @@ __all__ = [
     "ReviewItem",
     "Route",
     "Run",
+    "RunCount",
     "RunItem",
     "RunKind",
     "RunStatus",
     "Scanned",
+    "Stray",
+    "StrayKey",
     "SyncSnapshot",
 ]

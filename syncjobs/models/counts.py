@@ -1,9 +1,11 @@
-"""Numbers of links, kept by the database itself."""
+"""Numbers of links and of runs, kept by the database itself."""
 
 from __future__ import annotations
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+
+from connectors.models import Connection
 
 
 class LinkCount(models.Model):
@@ -25,3 +27,29 @@ class LinkCount(models.Model):
 
     def __str__(self) -> str:
         return f"{self.connection_id} {self.sync_status} {self.n}"
+
+
+class RunCount(models.Model):
+    """Finished runs of a connection, dry ones left out, and what became of their records; written by a trigger."""
+
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="+")
+    kind = models.CharField(max_length=10)
+    status = models.CharField(max_length=10)
+    runs = models.BigIntegerField()
+    created = models.BigIntegerField()
+    updated = models.BigIntegerField()
+    unchanged = models.BigIntegerField()
+    skipped = models.BigIntegerField()
+    failed = models.BigIntegerField()
+    conflicts = models.BigIntegerField()
+    deleted = models.BigIntegerField()
+
+    class Meta:
+        verbose_name = _("run count")
+        verbose_name_plural = _("run counts")
+        constraints = [
+            models.UniqueConstraint(fields=["connection", "kind", "status"], name="run_count_once_per_status")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.connection_id} {self.kind} {self.status} {self.runs}"

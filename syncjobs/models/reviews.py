@@ -14,7 +14,8 @@ class ReviewItem(models.Model):
     """A question about one record, asked once: while it is open, finding it again changes nothing.
 
     `field` is the contact's field in conflict ("" for other kinds), with `ours` and `theirs`. `candidates` are the ids
-    of the contacts among which a record is ambiguous.
+    of the contacts among which a record is ambiguous; where a contact is ambiguous among records, `theirs` has those
+    and `field` the contact's id.
     """
 
     class Kind(models.TextChoices):

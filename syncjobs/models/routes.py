@@ -1,13 +1,15 @@
-"""Routes between connections, and where the next pull of a connection starts."""
+"""Routes between connections, where the next pull of one starts, and what it met without a contact."""
 
 from __future__ import annotations
 
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from connectors.models import Connection
+from syncjobs.daytimes import validate_times, validate_zone
 
 
 class Policy(models.TextChoices):
@@ -31,7 +33,8 @@ class OnDelete(models.TextChoices):
 class Route(models.Model):
     """Contacts of the source go to the destination, and come back where `two_way` is set.
 
-    `recreate` lets a push make a record anew that was deleted in the destination.
+    `recreate` lets a push make a record anew that was deleted in the destination. `full_times` are times of the day in
+    `time_zone` ("" is the hub's) at which both sides are read in full.
     """
 
     source = models.ForeignKey(
@@ -45,7 +48,20 @@ class Route(models.Model):
     policy = models.CharField(_("decides"), max_length=12, choices=Policy.choices, default=Policy.NEWEST)
     on_delete = models.CharField(_("on deletion"), max_length=6, choices=OnDelete.choices, default=OnDelete.IGNORE)
     recreate = models.BooleanField(_("create deleted records anew"), default=False)
-    interval_minutes = models.PositiveIntegerField(_("minutes between runs"), null=True, blank=True)
+    interval_minutes = models.PositiveIntegerField(
+        _("minutes between runs"), null=True, blank=True, validators=[MinValueValidator(1), MaxValueValidator(10080)]
+    )
+    full_times = models.CharField(
+        _("full runs at"),
+        max_length=100,
+        blank=True,
+        default="",
+        validators=[validate_times],
+        help_text=_("Times of the day at which everything is compared, such as 08:00, 20:00."),
+    )
+    time_zone = models.CharField(_("time zone"), max_length=50, blank=True, default="", validators=[validate_zone])
+    started_at = models.DateTimeField(_("last run"), null=True, editable=False)
+    full_started_at = models.DateTimeField(_("last full run"), null=True, editable=False)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
 
     class Meta:
@@ -99,3 +115,46 @@ class Scanned(models.Model):
 
     def __str__(self) -> str:
         return self.external_id
+
+
+class Stray(models.Model):
+    """A remote record without a contact, on a connection that is only looked at: a push may find it.
+
+    `values` are the record's as a snapshot keeps them, `name` its full name for comparing, `reference` the id that it
+    carries of a record in the route's source. `keys` are "phone:+7916…", "email:…" and "reference:…".
+    """
+
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, db_index=False)
+    external_id = models.CharField(max_length=255)
+    version = models.CharField(max_length=255, blank=True, default="")
+    name = models.CharField(max_length=800, blank=True, default="")
+    reference = models.CharField(max_length=255, blank=True, default="")
+    values = models.JSONField(default=dict)
+    seen_hash = models.BinaryField(editable=False)
+
+    class Meta:
+        verbose_name = _("unlinked record")
+        verbose_name_plural = _("unlinked records")
+        constraints = [models.UniqueConstraint(fields=["connection", "external_id"], name="stray_once_per_record")]
+
+    def __str__(self) -> str:
+        return self.external_id
+
+
+class StrayKey(models.Model):
+    """One of the keys by which a stray is found."""
+
+    connection_id = models.BigIntegerField()
+    key = models.CharField(max_length=300)
+    external_id = models.CharField(max_length=255)
+
+    class Meta:
+        verbose_name = _("key of an unlinked record")
+        verbose_name_plural = _("keys of unlinked records")
+        indexes = [
+            models.Index(fields=["connection_id", "key"], name="stray_by_key"),
+            models.Index(fields=["connection_id", "external_id"], name="keys_of_stray"),
+        ]
+
+    def __str__(self) -> str:
+        return self.key

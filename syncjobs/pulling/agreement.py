@@ -10,7 +10,7 @@ from uuid import UUID
 from connectors.core.types import MultiValue
 from contacts.records import SCALAR_FIELDS, ContactRecord
 from syncjobs.pulling.rules import PullRules, Taken
-from syncjobs.rules import EMPTY, Mapped, PushRules, jsonable
+from syncjobs.rules import EMPTY, Mapped, PushRules, jsonable, same
 from syncjobs.sourcefields import CONTACT_COLUMNS, SourceContact
 
 
@@ -39,11 +39,11 @@ class Agreement:
         """The agreement about a contact that was made of the record."""
         if not self._mirrors:
             return self.of(contact_id, contact, taken, theirs)
-        return self._agreed(self._snapshot(taken, theirs), equal=True)
+        return self._agreed(self.snapshot(taken, theirs), equal=True)
 
     def of(self, contact_id: UUID, contact: ContactRecord, taken: Taken, theirs: Mapping[str, Any]) -> Agreed:
         """The agreement about a contact that the record was merged into."""
-        snapshot, equal = self._snapshot(taken, theirs), True
+        snapshot, equal = self.snapshot(taken, theirs), True
         ours = self._push.apply(source_contact(contact_id, contact)).kept if self._push is not None else {}
         for name in self._pushed:
             wanted, held = jsonable(ours.get(name)), snapshot.get(name)
@@ -53,7 +53,8 @@ class Agreement:
                 snapshot[name] = wanted
         return self._agreed(snapshot, equal=equal)
 
-    def _snapshot(self, taken: Taken, theirs: Mapping[str, Any]) -> dict[str, Any]:
+    def snapshot(self, taken: Taken, theirs: Mapping[str, Any]) -> dict[str, Any]:
+        """Their values as a snapshot keeps them."""
         canonical = self._pull.canonical
         return {name: value for name in self._pull.watched if (value := canonical(name, taken, theirs)) is not None}
 
@@ -61,26 +62,6 @@ class Agreement:
         pushed = self._pushed
         kept = Mapped({name: value for name, value in snapshot.items() if name in pushed}, {})
         return Agreed(kept.digest(), snapshot, equal)
-
-
-def same(ours: Any, theirs: Any) -> bool:
-    """Whether both mean the same: spelling of numbers does not matter, nor a label where ours has none."""
-    if ours == theirs or (ours in EMPTY and theirs in EMPTY):
-        return True
-    if isinstance(ours, list) and isinstance(theirs, list):
-        return _same_points(ours, theirs)
-    if isinstance(ours, list | dict) or isinstance(theirs, list | dict):
-        return False
-    return ours not in EMPTY and theirs not in EMPTY and str(ours).strip() == str(theirs).strip()
-
-
-def _same_points(ours: list[Any], theirs: list[Any]) -> bool:
-    if not all(isinstance(item, dict) and "value" in item for item in (*ours, *theirs)):
-        return False
-    labels = {item["value"]: item.get("label") or "" for item in theirs}
-    return len(ours) == len(labels) and all(
-        item["value"] in labels and item.get("label") in ("", None, labels[item["value"]]) for item in ours
-    )
 
 
 def source_contact(contact_id: UUID, record: ContactRecord) -> SourceContact:

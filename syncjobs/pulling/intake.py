@@ -11,21 +11,22 @@ from uuid import UUID
 
 from django.db import IntegrityError, transaction
 
-from connectors.core.types import RemoteRecord
+from connectors.core.types import CONTACTS, RemoteRecord
 from connectors.models import Connection
 from contacts import store as contacts
 from contacts.identifiers import uuid7
 from contacts.matching import Keys, MatchKey
 from contacts.records import ContactRecord
-from syncjobs import queue, routes
+from syncjobs import queue, reviews, routes, strays
 from syncjobs.models import Run, RunItem
-from syncjobs.pulling import reviews, store
+from syncjobs.pulling import store
 from syncjobs.pulling.agreement import Agreement
 from syncjobs.pulling.matching import Matcher
 from syncjobs.pulling.merging import as_record, laid_over, values_of
 from syncjobs.pulling.rules import PullRules, Taken
 from syncjobs.pulling.store import Linked, LinkRow
 from syncjobs.pulling.verdicts import Verdict, decide, sentence
+from syncjobs.references import reference_of
 
 ATTEMPTS = 4
 _KEYS: tuple[MatchKey, ...] = ("email", "phone")
@@ -64,6 +65,8 @@ class Intake:
     ) -> None:
         self.connection, self.run, self.rules, self.terms = connection, run, rules, terms
         self.agreement = agreement
+        self.reference = reference_of(connection)
+        self.versioned = connection.spec.entities[CONTACTS].versioned
         named: list[MatchKey] = [key for key in _KEYS if key in connection.spec.match_order]
         self.match_order = sorted(named, key=connection.spec.match_order.index) or list(_KEYS)
 
@@ -108,11 +111,15 @@ class _Attempt:
         return store.count(self.intake.run, self.counts)
 
     def _new_or_changed(self, records: Sequence[RemoteRecord], asked_at: datetime | None) -> list[_Case]:
-        links = store.links_by_external_id(self.connection, [record.id for record in records])
+        ids = [record.id for record in records]
+        links = store.links_by_external_id(self.connection, ids)
+        known = {} if self.intake.terms.takes else strays.hashes(self.connection, [i for i in ids if i not in links])
         cases = []
         for record in records:
             link, digest = links.get(record.id), self.rules.digest(record.values)
             verdict = decide(record, link, digest, asked_at)
+            if known.get(record.id) == digest:
+                verdict = Verdict.UNCHANGED
             if verdict in (Verdict.UNCHANGED, Verdict.OLDER):
                 self.counts["unchanged"] += 1
             elif verdict is Verdict.HIDDEN:
@@ -125,10 +132,13 @@ class _Attempt:
     def _settle(self, cases: list[_Case]) -> None:
         known = [case for case in cases if case.link is not None]
         fresh = [case for case in cases if case.link is None]
+        if not self.intake.terms.takes:
+            self._keep_aside(fresh)
+            fresh = []
         if fresh:
             contacts.lock_matching()
         keys = [Keys.of(case.after, case.record.id) for case in fresh]
-        matcher = Matcher(self.connection, self.rules, self.intake.match_order)
+        matcher = Matcher(self.connection, self.rules, self.intake.match_order, self.intake.reference)
         pairs = [(case.record, own) for case, own in zip(fresh, keys, strict=True)]
         stored = matcher.load([c.link.contact_id for c in known if c.link], pairs)
         snapshots = queue.snapshots([c.link.id for c in known if c.link])
@@ -175,15 +185,34 @@ class _Attempt:
             case.contact_id, case.link = found.contact_id, found.link
             case.notes.append(LINKED)
             self._lay_over(case, stored[found.contact_id], None)
-        elif self.intake.terms.takes and not case.after.is_empty():
-            case.contact_id = uuid7()
-        else:
+        elif case.after.is_empty():
             self.counts["skipped"] += 1
-            if self.intake.terms.takes:
-                self.items.append((None, case.record.id, RunItem.Action.SKIP, EMPTY, None))
+            self.items.append((None, case.record.id, RunItem.Action.SKIP, EMPTY, None))
             return False
+        else:
+            case.contact_id = uuid7()
         matcher.took(case.contact_id, keys)
         return True
+
+    def _keep_aside(self, cases: Sequence[_Case]) -> None:
+        """Records that belong to no contact yet: a push may find them."""
+        self.counts["unchanged"] += len(cases)
+        strays.store(self.connection, [self._stray(case) for case in cases])
+
+    def _stray(self, case: _Case) -> strays.Met:
+        record, intake = case.record, self.intake
+        keys = Keys.of(self.rules.person(case.taken))
+        reference = str(record.values.get(intake.reference.theirs) or "") if intake.reference else ""
+        texts = [f"email:{email}" for email in keys.emails] + [f"phone:{phone}" for phone in keys.phones]
+        return strays.Met(
+            external_id=record.id,
+            version=record.version if intake.versioned else "",
+            name=keys.name,
+            reference=reference,
+            keys=[*texts, *([f"{strays.REFERENCE}:{reference}"] if reference else [])],
+            values=intake.agreement.snapshot(case.taken, record.values),
+            seen_hash=case.digest,
+        )
 
     def _store(self, cases: Sequence[_Case], snapshots: Mapping[int, Mapping[str, Any]]) -> None:
         changes = []
@@ -215,13 +244,12 @@ class _Attempt:
         record, agreement = case.record, self.intake.agreement
         agree = agreement.of_new if case.before is None else agreement.of
         agreed = agree(case.contact_id, case.after, case.taken, record.values)
-        version = record.version if self.connection.spec.entities["contacts"].versioned else ""
         return Linked(
             link_id=case.link.id if case.link is not None else None,
             contact_id=case.contact_id,
             external_id=record.id,
             external_ref=record.ref or record.id,
-            external_version=version,
+            external_version=record.version if self.intake.versioned else "",
             seen_hash=case.digest,
             remote_hash=agreed.digest,
             remote_updated_at=record.updated_at,
@@ -255,6 +283,8 @@ class _Attempt:
 
     def _bury(self, deleted_ids: Sequence[str]) -> None:
         message = f"The record was deleted in {self.connection.spec.label}."
+        if deleted_ids and not self.intake.terms.takes:
+            strays.clear(self.connection, deleted_ids)
         for contact_id, external_id in store.bury(self.connection, deleted_ids, message):
             self.counts["deleted"] += 1
             self.items.append((contact_id, external_id, RunItem.Action.DELETE, message, None))

@@ -16,6 +16,7 @@ from contacts.phones import is_e164
 from syncjobs.pulling import store
 from syncjobs.pulling.rules import PullRules
 from syncjobs.pulling.store import LinkRow
+from syncjobs.references import Reference
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +32,13 @@ class Found:
 class Matcher:
     """The candidates of one batch. Contacts made or linked on the way count for the records that follow."""
 
-    def __init__(self, connection: Connection, rules: PullRules, order: Sequence[MatchKey]) -> None:
+    def __init__(
+        self, connection: Connection, rules: PullRules, order: Sequence[MatchKey], reference: Reference | None
+    ) -> None:
         self._connection, self._rules, self._order = connection, rules, list(order)
+        self._reference = reference
+        self._referred: dict[str, UUID] = {}
+        self._source_ids: dict[UUID, str] = {}
         self._by_key: dict[Any, dict[UUID, None]] = defaultdict(dict)
         self._keys: dict[UUID, Keys] = {}
         self._links: dict[UUID, LinkRow] = {}
@@ -44,6 +50,7 @@ class Matcher:
         emails = {email for _, keys in fresh for email in keys.emails} if "email" in self._order else set()
         phones = {phone for _, keys in fresh for phone in keys.phones} if "phone" in self._order else set()
         own = [i for record, _ in fresh if (i := self._own_id(record)) is not None]
+        own += self._load_referred([record for record, _ in fresh])
         lookup = contacts.Lookup(
             emails=sorted(emails), phones=sorted(filter(is_e164, phones)), ids=[*contact_ids, *own]
         )
@@ -54,16 +61,38 @@ class Matcher:
                 link = self._links.get(item.id)
                 held = link.external_id if link is not None and not link.gone else ""
                 self._add(item.id, Keys.of(item.record, held or None))
+            self._load_source_ids(list(stored))
         return stored
+
+    def _load_referred(self, records: Sequence[RemoteRecord]) -> list[UUID]:
+        """The contacts whose record in the route's source these records refer to."""
+        if self._reference is None:
+            return []
+        values = [text for record in records if (text := self._refers_to(record))]
+        links = store.links_by_external_id(self._reference.source, values)
+        self._referred = {text: link.contact_id for text, link in links.items() if not link.hidden}
+        return list(self._referred.values())
+
+    def _load_source_ids(self, contact_ids: Sequence[UUID]) -> None:
+        if self._reference is not None:
+            links = store.links_by_contact(self._reference.source, contact_ids)
+            self._source_ids = {i: link.external_id for i, link in links.items() if not link.gone}
+
+    def _refers_to(self, record: RemoteRecord) -> str:
+        return str(record.values.get(self._reference.theirs) or "") if self._reference is not None else ""
 
     def find(self, record: RemoteRecord, keys: Keys) -> Found:
         """The contact this record belongs to; one that has another record of the same system never fits."""
-        own = self._own_id(record)
-        if own is not None and own in self._keys and self._keys[own].source_id in (None, record.id):
-            return Found(own, self._links.get(own), by="id")
+        refers_to = self._refers_to(record)
+        for by, sure in (("id", self._own_id(record)), ("reference", self._referred.get(refers_to))):
+            if sure is not None and sure in self._keys and self._keys[sure].source_id in (None, record.id):
+                return Found(sure, self._links.get(sure), by=by)
         ids: dict[UUID, None] = {}
         for key in _index(keys):
             ids.update(self._by_key.get(key, {}))
+        if refers_to:
+            # It carries the id of somebody else: shared phones and e-mails say nothing against that.
+            ids = {i: None for i in ids if self._source_ids.get(i, refers_to) == refers_to}
         decision = match(keys, [Candidate(i, self._keys[i]) for i in ids], self._order)
         if isinstance(decision, Matched):
             return Found(decision.contact_id, self._links.get(decision.contact_id), by=decision.by)

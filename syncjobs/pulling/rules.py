@@ -18,6 +18,7 @@ from contacts.records import (
     REFERENCE_LIMIT,
     TEXT_FIELDS,
     VALUE_LIMIT,
+    ContactRecord,
     Point,
     primary_value,
     settle_primary,
@@ -27,6 +28,7 @@ from syncjobs.rules import EMPTY, PushRules, Rule, jsonable
 # A transform that loses something cannot be undone on the way back.
 REVERSIBLE = ("", "text")
 _ATTRIBUTE = "attributes."
+_TELLING = ("first_name", "last_name", "middle_name", "company", "emails", "phones")
 _POINTS = {"email": "emails", "emails": "emails", "phone": "phones", "phones": "phones"}
 
 
@@ -35,7 +37,7 @@ class Taken:
     """What a record says, read by the rules.
 
     `values` are the contact's fields: text, date, tuple of Points; None where empty. `normal` are their fields, read
-    alike, by (their field, ours). `problems` are sentences about values that could not be used: those fields are in neither.
+    alike, by (their field, ours). `problems` are sentences about values that could not be used: they are in neither.
     """
 
     values: dict[str, Any] = field(default_factory=dict)
@@ -114,6 +116,15 @@ class PullRules:
         if pair[1] in ("email", "phone") and isinstance(value, tuple):
             return primary_value(value)
         return jsonable(_flat(value)) or None
+
+    def person(self, taken: Taken) -> ContactRecord:
+        """Whom a record describes, by the rules of both directions: to be told from others, not to be stored."""
+        values: dict[str, Any] = {}
+        for (_theirs, ours), value in taken.normal.items():
+            name = point_field(ours) or ours
+            if value is not None and name in _TELLING and name not in values:
+                values[name] = value
+        return ContactRecord(**values)
 
     def mirrors(self, push: PushRules) -> bool:
         """Whether a contact made of a record alone is pushed exactly as that record: then nothing need be compared."""

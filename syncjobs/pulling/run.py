@@ -18,9 +18,9 @@ from connectors.core.errors import CursorExpired
 from connectors.core.fanout import ahead, batched
 from connectors.core.types import CONTACTS, Deletes, Page, ReadMode, ReadQuery
 from connectors.models import Connection
-from syncjobs import routes
+from syncjobs import reviews, routes, strays
 from syncjobs.models import Run
-from syncjobs.pulling import reviews, store
+from syncjobs.pulling import store
 from syncjobs.pulling.agreement import Agreement
 from syncjobs.pulling.cursors import Reading
 from syncjobs.pulling.intake import Batch, Intake
@@ -56,7 +56,7 @@ class Pull:
         self.capabilities = self.connector.capabilities(CONTACTS)
         push = PushRules(rules, known) if self.capabilities.write else None
         self.intake = Intake(self.connection, self.run, self.rules, Agreement(self.rules, push), self.terms)
-        self.scans = self.capabilities.deletes is Deletes.SCAN
+        self.scans = self.capabilities.deletes is Deletes.SCAN or not self.terms.takes
         if self.rules.left_out:
             names = ", ".join(self.rules.left_out)
             Run.objects.filter(pk=self.run.pk).update(message=f"{self.connection.spec.label} has no field {names}.")
@@ -92,6 +92,8 @@ class Pull:
                 return
         if reading.is_full and finished:
             self._look_for_missing(reading)
+            if not self.terms.takes:
+                strays.clear_unseen(self.connection, reading.cursor)
             reading.finish()
 
     def _gathered(self, query: ReadQuery) -> Iterator[tuple[list[Page], datetime]]:

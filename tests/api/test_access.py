@@ -13,7 +13,8 @@ from crmsync.permissions import required_role
 from crmsync.roles import ADMINISTRATOR, OPERATOR, ROLES, VIEWER
 from tests.api.operations import METHODS, SCHEMA, address, operations, send
 
-FOR_EVERYBODY = {"/api/v1/auth/login", "/api/v1/auth/refresh", "/api/schema", "/api/docs", "/health"}
+SIGNING_IN = {"/api/v1/amocrm/auth", "/api/v1/amocrm/auth/callback"}
+FOR_EVERYBODY = SIGNING_IN | {"/api/v1/auth/login", "/api/v1/auth/refresh", "/api/schema", "/api/docs", "/health"}
 FOR_EVERY_USER = {"/api/v1/auth/me"}
 OWN_THINGS = "/api/v1/auth/tokens"  # viewers, too, make and revoke tokens of their own
 

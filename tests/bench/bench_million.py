@@ -23,6 +23,7 @@ from rest_framework.test import APIClient  # noqa: E402
 from connectors import services  # noqa: E402
 from connectors.core import registry  # noqa: E402
 from connectors.core.types import CONTACTS  # noqa: E402
+from crmsync import metrics  # noqa: E402
 from syncjobs import counts, enqueue  # noqa: E402
 
 # UUIDs of version 7 in the order of their numbers, so that rows and keys lie as they would after real imports.
@@ -113,6 +114,7 @@ def main() -> None:
     timed("admin: list of contacts", lambda: page.get("/admin/contacts/contact/"), 5)
     timed("admin: failed contacts", lambda: page.get("/admin/contacts/contact/", {f"status_{slug}": "Error"}), 5)
     timed("admin: index", lambda: page.get("/admin/"), 5)
+    timed("/metrics, not cached", lambda: list(metrics.HubCollector().collect()))
     started = time.perf_counter()
     filters = enqueue.Filters(not_already_synced=True)
     queued = enqueue.enqueue_filtered(connection, filters)

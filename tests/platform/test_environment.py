@@ -145,3 +145,20 @@ def test_check_deploy_is_content_with_a_production_environment(tmp_path: Path) -
     assert without.returncode != 0
     assert "crmsync.E001" in without.stderr
     assert "crmsync.E002" in without.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("3600", 3600), ("90s", 90), ("30m", 1800), ("1h", 3600), ("1.5 H", 5400), ("1d", 86400)]
+)
+def test_times(monkeypatch: pytest.MonkeyPatch, text: str, seconds: float) -> None:
+    monkeypatch.setenv("ANY_INTERVAL", text)
+    assert env.duration("ANY_INTERVAL", default=1.0, least=60.0) == seconds
+    monkeypatch.setenv("ANY_INTERVAL", "")
+    assert env.duration("ANY_INTERVAL", default=1.0, least=60.0) == 1.0
+
+
+@pytest.mark.parametrize("text", ["0", "59s", "-1h", "hourly", "1w", "1h30"])
+def test_a_bad_time_is_refused_in_a_sentence(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setenv("ANY_INTERVAL", text)
+    with pytest.raises(ImproperlyConfigured, match="ANY_INTERVAL must be a time such as"):
+        env.duration("ANY_INTERVAL", default=1.0, least=60.0)

@@ -6,6 +6,7 @@ import socket
 import time
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -38,6 +39,7 @@ def test_it_runs_introduces_itself_and_stops_with_everything_it_started(home: Pa
             assert found is not None
             assert found[1] == f"http://127.0.0.1:{port}/admin/"
             assert re.fullmatch(password, found[3])
+            assert "press Connect" not in log.read_text()  # every sandbox was given access
             with urllib.request.urlopen(f"{found[1]}login/", timeout=10) as page:
                 assert "E-mail or username" in page.read().decode()
         finally:
@@ -79,3 +81,19 @@ def test_a_child_that_dies_is_started_again_after_a_pause() -> None:
     runner._revive()
     assert child.failures == 2
     runner.stop()
+
+
+@pytest.mark.parametrize(
+    ("host", "site", "address"),
+    [
+        ("127.0.0.1", "", "http://127.0.0.1:8000"),
+        ("0.0.0.0", "", "http://127.0.0.1:8000"),
+        ("::1", "", "http://[::1]:8000"),
+        ("127.0.0.1", "https://crm.example.com", "https://crm.example.com"),
+    ],
+)
+def test_sandboxes_lead_back_to_where_a_browser_finds_the_hub(
+    settings: Any, host: str, site: str, address: str
+) -> None:
+    settings.SITE_URL = site
+    assert Runner(host, 8000).public_address == address

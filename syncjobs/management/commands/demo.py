@@ -12,9 +12,10 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--ports-file", type=Path, required=True, help="what the sandbox command wrote")
+        parser.add_argument("--hub", default="http://127.0.0.1:8000", help="the address the sandboxes know of")
 
     def handle(self, *args: Any, **options: Any) -> None:
         if not demo.wanted():
             raise CommandError("A real system is connected: the demonstration stays away from it.", returncode=2)
-        for line in demo.prepare(json.loads(options["ports_file"].read_text())):
+        for line in demo.prepare(json.loads(options["ports_file"].read_text()), options["hub"]):
             self.stdout.write(line)

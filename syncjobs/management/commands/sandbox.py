@@ -17,6 +17,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("systems", nargs="*", help="only these systems")
         parser.add_argument("--ports-file", type=Path, help="write the addresses here, as JSON, once all are served")
+        parser.add_argument("--hub", default="http://127.0.0.1:8000", help="where their sign-in pages lead back to")
         parser.add_argument("--no-limits", action="store_true", help="do not enforce the documented rate limits")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -29,7 +30,9 @@ class Command(BaseCommand):
                 raise CommandError(str(e), returncode=2) from None
             if sandbox is None:
                 raise CommandError(f"{slug} has no sandbox.", returncode=2)
-            servers[slug] = SandboxServer(sandbox(enforce_limits=not options["no_limits"])).start()
+            made = sandbox(enforce_limits=not options["no_limits"])
+            made.register_hub(options["hub"])
+            servers[slug] = SandboxServer(made).start()
         addresses = {slug: server.url for slug, server in servers.items()}
         for slug, url in addresses.items():
             self.stdout.write(f"{slug}: {url}")

@@ -1,4 +1,4 @@
-"""Questions that a pull leaves to people, and how it decides where it may."""
+"""Questions that runs leave to people, and how a pull decides where it may."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from connectors.models import Connection
 from contacts.merge import Conflict, Policy, Rule
 from contacts.store import Stored
 from syncjobs.models import ReviewItem
+from syncjobs.plan import Pending
 from syncjobs.rules import jsonable
 
 _ASK = """
@@ -70,6 +71,17 @@ def which(external_id: str, candidates: tuple[UUID, ...], by: str) -> Question:
     """The question which of several contacts a record belongs to."""
     message = f"{len(candidates)} contacts match by {by}: decide which one it is."
     return Question(ReviewItem.Kind.AMBIGUOUS, external_id, candidates=candidates, message=message)
+
+
+def rivals(item: Pending) -> Question:
+    """The question which of several records of theirs a contact's one is."""
+    return Question(
+        ReviewItem.Kind.AMBIGUOUS,
+        field=str(item.contact_id),
+        contact_id=item.contact_id,
+        theirs={"records": list(item.rivals)},
+        message=item.reason,
+    )
 
 
 def deletions(system: str, missing: int, of: int) -> Question:

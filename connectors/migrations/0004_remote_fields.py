@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('connectors', '0002_oauth'),
+        ('connectors', '0003_traffic'),
     ]
 
     operations = [

@@ -1,0 +1,30 @@
+from typing import Any
+
+from django.core.management.base import CommandError, CommandParser
+
+from syncjobs import route_runs, routes
+from syncjobs.console import REFUSED, SyncCommand, progress_bar
+from syncjobs.errors import Refused
+
+
+class Command(SyncCommand):
+    help = "Carries contacts over the route from one connection to another; makes the route if there is none."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument("source", help="the key of the connection that contacts come from")
+        parser.add_argument("destination", help="the key of the connection that they go to")
+        parser.add_argument("--both", action="store_true", help="changes go both ways")
+        parser.add_argument("--full", action="store_true", help="read everything, and notice deletions")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        ends = self.connection(options["source"]), self.connection(options["destination"])
+        advance, close = progress_bar(f"{options['source']} → {options['destination']}")
+        try:
+            route = routes.between(*ends, two_way=options["both"])
+            done = route_runs.run_route(route, trigger="command", full=options["full"], progress=advance)
+        except Refused as e:
+            raise CommandError(str(e), returncode=REFUSED) from None
+        finally:
+            close()
+        self.conclude_route(done, options)
