@@ -175,20 +175,9 @@ class AmoSandbox(Sandbox):
     @for_each("PATCH")
     def update(self, request: SandboxRequest) -> SandboxReply:
         items, entity = self._items(request, request.json(), update=True), entity_of(request)
-        changed = [self.account.update(item, entity) for item in items]
-        self.hooks.announce(entity, "update", changed)
+        changed = self._change(items, entity)
         names = ("id", "name", "updated_at", "is_deleted", "is_unsorted")
         return self._written([{**_some(r, names), "_links": self._self(r, entity)} for r in changed], entity)
-
-    @for_each("PATCH", "/{number}")
-    def update_one(self, request: SandboxRequest, number: str) -> SandboxReply:
-        item, entity = request.json(), entity_of(request)
-        if not isinstance(item, dict):
-            raise refusals.bad_request("Request body must be an object")
-        (checked,) = self._items(request, [{**item, "id": int(number) if number.isdigit() else 0}], update=True)
-        record = self.account.update(checked, entity)
-        self.hooks.announce(entity, "update", [record])
-        return SandboxReply(200, {**_some(record, ("id", "updated_at")), "_links": self._self(record, entity)})
 
     @route("GET", WEBHOOKS)
     def list_webhooks(self, request: SandboxRequest) -> SandboxReply:
@@ -206,18 +195,31 @@ class AmoSandbox(Sandbox):
         return SandboxReply(204)
 
     def person_adds(self, entity: str = "contacts", **item: Any) -> str:
-        """A person makes a record in the account's own pages; the id."""
-        return self._by_person("add", self.account.create(item, entity), entity)
+        """A person makes a record in the account's own pages; its id."""
+        record = self.account.create(item, entity)
+        self.hooks.announce(entity, "add", [record])
+        return str(record["id"])
 
     def person_updates(self, number: str, entity: str = "contacts", **item: Any) -> None:
-        self._by_person("update", self.account.update({**item, "id": int(number)}, entity), entity)
+        self._change([{**item, "id": int(number)}], entity)
 
     def person_deletes(self, number: str, entity: str = "contacts") -> None:
-        self._by_person("delete", self.account.records[entity].pop(int(number)), entity)
+        self.hooks.announce(entity, "delete", [self.account.records[entity].pop(int(number))])
 
-    def _by_person(self, action: str, record: dict[str, Any], entity: str) -> str:
-        self.hooks.announce(entity, action, [record])
-        return str(record["id"])
+    def _change(self, items: list[dict[str, Any]], entity: str) -> list[dict[str, Any]]:
+        before = [dict(self.account.records[entity][item["id"]]) for item in items]
+        changed = [self.account.update(item, entity) for item in items]
+        self.hooks.announce_update(entity, before, changed)
+        return changed
+
+    @for_each("PATCH", "/{number}")
+    def update_one(self, request: SandboxRequest, number: str) -> SandboxReply:
+        item, entity = request.json(), entity_of(request)
+        if not isinstance(item, dict):
+            raise refusals.bad_request("Request body must be an object")
+        (checked,) = self._items(request, [{**item, "id": int(number) if number.isdigit() else 0}], update=True)
+        (record,) = self._change([checked], entity)
+        return SandboxReply(200, {**_some(record, ("id", "updated_at")), "_links": self._self(record, entity)})
 
     def _items(self, request: SandboxRequest, items: Any, *, update: bool) -> list[dict[str, Any]]:
         if not isinstance(items, list) or not items:

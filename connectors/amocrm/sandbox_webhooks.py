@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from connectors.amocrm import sandbox_refusals as refusals
-from connectors.amocrm.sandbox_settings import ACCOUNT_ID
+from connectors.amocrm.sandbox_settings import ACCOUNT_ID, USER_ID
 from connectors.core.clock import Clock
 from connectors.core.sandbox import Refused
 
@@ -74,7 +74,7 @@ class Hooks:
                 raise refusals.bad_request("The limit of webhooks is exceeded")
             now = int(self._clock.now().timestamp())
             self._next += 1
-            new = {"id": self._next, "destination": url, "created_at": now, "created_by": 10072086}
+            new = {"id": self._next, "destination": url, "created_at": now, "created_by": USER_ID}
             row = self.rows.get(url, new) | {
                 "updated_at": now,
                 "account_id": ACCOUNT_ID,
@@ -103,6 +103,20 @@ class Hooks:
             for row in self.rows.values():
                 if code in row["settings"] and not row["disabled"]:
                     self.waiting.append(Delivery(row["destination"], body, self._clock.monotonic()))
+
+    def announce_update(
+        self, entity: str, before: Sequence[Mapping[str, Any]], after: Sequence[Mapping[str, Any]]
+    ) -> None:
+        """Records were changed; a new person or status in charge is told by an event of its own, with the old one."""
+        self.announce(entity, "update", after)
+        for action, name in (("responsible", "responsible_user_id"), ("status", "status_id")):
+            moved = [
+                {**new, f"old_{name}": old[name]}
+                for old, new in zip(before, after, strict=True)
+                if old.get(name) != new.get(name)
+            ]
+            if moved:
+                self.announce(entity, action, moved)
 
     def deliver_due(self) -> int:
         """Sends what is due, oldest first; answers how many were sent."""
@@ -179,7 +193,16 @@ def _told(entity: str, action: str, row: Mapping[str, Any]) -> Iterator[tuple[st
     if action == "delete":
         return
     names = {"created_at": "date_create", "updated_at": "last_modified", "created_by": "created_user_id"}
-    plain = ("name", "responsible_user_id", "account_id", "status_id", "old_status_id", "pipeline_id", "price")
+    plain = (
+        "name",
+        "responsible_user_id",
+        "old_responsible_user_id",
+        "account_id",
+        "status_id",
+        "old_status_id",
+        "pipeline_id",
+        "price",
+    )
     for name in (*plain, "created_at", "updated_at", "created_by"):
         if row.get(name) is not None:
             yield f"[{name}]", str(row[name])

@@ -142,6 +142,28 @@ def test_changes_by_people_and_by_ourselves_are_delivered(sandbox: AmoSandbox) -
     assert fields["1"]["values"] == {"0": "1542067200"}
 
 
+def test_leads_and_companies_are_told_of_too(sandbox: AmoSandbox) -> None:
+    receiver = Receiver(sandbox)
+    webhooks(sandbox).subscribe(URL, [*AmoWebhooks.events, "add_company"])
+    lead = sandbox.person_adds("leads", name="Roof")
+    first = sandbox.account.records["leads"][int(lead)]["status_id"]
+    sandbox.person_updates(lead, "leads", status_id=142)
+    sandbox.person_updates(lead, "leads", responsible_user_id=5)
+    company = sandbox.person_adds("companies", name="Acorn")
+    sandbox.hooks.deliver_due()
+    told = [event for body in receiver.bodies for event in AmoWebhooks.parse("all", "", body)]
+    assert [(e.entity, e.action, e.id) for e in told] == [
+        ("leads", "add", lead),
+        ("leads", "update", lead),
+        ("leads", "status", lead),
+        ("leads", "update", lead),
+        ("leads", "responsible", lead),
+        ("companies", "add", company),
+    ]
+    assert (told[2].raw["old_status_id"], told[2].raw["status_id"]) == (str(first), "142")
+    assert "old_responsible_user_id" in told[4].raw
+
+
 def test_what_was_not_asked_for_is_not_delivered(sandbox: AmoSandbox) -> None:
     Receiver(sandbox)
     webhooks(sandbox).subscribe(URL, ["delete_contact"])
