@@ -54,7 +54,7 @@ def finish(params: Mapping[str, str], *, user_id: int | None, session_key: str =
     connection = _spend_state(params.get("state", ""), user_id, session_key)
     with _opened(connection) as connector:
         oauth = _oauth(connector)
-        tokens = oauth.exchange_code(oauth.check_callback(params))
+        tokens = oauth.exchange_code(oauth.check_callback(params), params["state"])
     services.token_store(connection).put(tokens)
     services.unpark(connection)
     return connection
@@ -115,7 +115,8 @@ def renew_ahead() -> None:
 def _renew(connection: Connection) -> None:
     store = services.token_store(connection)
     with _opened(connection) as connector:
-        store.renew(store.current(), _oauth(connector).refresh)
+        oauth = _oauth(connector)
+        store.renew(store.current(), oauth.refresh, single_use=oauth.single_use)
 
 
 def _oauth(connector: Connector) -> OAuth2:
