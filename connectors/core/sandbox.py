@@ -119,7 +119,8 @@ class Sandbox:
     """A remote system in memory. Subclasses add routes, state and `authenticate`; answers follow the fact sheets.
 
     `handle` is safe to call from several threads: one request is carried out at a time. `key_field` is the field by
-    which records are told apart; `short` are settings of a connection with which the conformance cases take little;
+    which records are told apart; `speaks_http` is false where one is reached otherwise; `short` are settings of a
+    connection with which the conformance cases take little;
     `base_url` is where it is served, for the links in its answers.
     """
 
@@ -128,7 +129,6 @@ class Sandbox:
     key_field: ClassVar[str] = "email"
     short: ClassVar[Mapping[str, Any]] = {}
     speaks_http: ClassVar[bool] = True
-    lasting: ClassVar[bool] = False
 
     def __init__(self, clock: Clock | None = None, *, enforce_limits: bool = True) -> None:
         self.clock = clock or SystemClock()

@@ -24,7 +24,6 @@ class IdentSandbox(Sandbox):
     slug = "ident"
     key_field = "card_number"
     speaks_http = False
-    lasting = True
 
     def __init__(self, clock: Clock | None = None, *, enforce_limits: bool = True) -> None:
         super().__init__(clock, enforce_limits=enforce_limits)
