@@ -19,6 +19,10 @@ APPS = ("crmsync", "contacts", "connectors", "syncjobs", "templates")
 SYSTEMS = sorted({*registry.all_connectors(), "brevo", "hubspot", "mautic", "n8n", "amocrm", "bitrix24", "ident"})
 
 
+# The framework's own word for whoever calls, which is a system's name too.
+WORDS = {("crmsync/throttles.py", "ident")}
+
+
 def sources(*suffixes: str) -> Iterator[Path]:
     for app in APPS:
         for path in sorted((ROOT / app).rglob("*")):
@@ -50,9 +54,9 @@ def test_no_system_is_named_outside_its_folder() -> None:
         if owner(path) or "compat" in path.parts:
             continue
         text = code_of(path) if path.suffix == ".py" else path.read_text()
-        found += [
-            f"{path.relative_to(ROOT)}: {name}" for name in SYSTEMS if re.search(rf"\b{name}\b", text, re.IGNORECASE)
-        ]
+        here = str(path.relative_to(ROOT))
+        named = [name for name in SYSTEMS if re.search(rf"\b{name}\b", text, re.IGNORECASE)]
+        found += [f"{here}: {name}" for name in named if (here, name) not in WORDS]
     assert found == []
 
 
