@@ -84,4 +84,16 @@ class PostgresLimiter:
         return self._connection
 
 
+def seconds_to_wait(key: str) -> float:
+    """How long a claim made now would wait for its slot, without making one; 0 when the limit is not in use."""
+    with connections[DEFAULT_DB_ALIAS].cursor() as cursor:
+        cursor.execute(
+            "SELECT greatest(next_at - extract(epoch FROM clock_timestamp()), 0) FROM connectors_rateslot "
+            "WHERE key = %s",
+            [key],
+        )
+        row = cursor.fetchone()
+    return float(row[0]) if row else 0.0
+
+
 limiter = PostgresLimiter()

@@ -136,6 +136,36 @@ class FieldRule(models.Model):
         return f"{self.ours} → {self.theirs}"
 
 
+class RemoteField(models.Model):
+    """One field of a remote account's entity as it was at `seen_at`. The columns are those of FieldSpec."""
+
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="remote_fields")
+    entity = models.CharField(_("entity"), max_length=50)
+    key = models.CharField(_("key"), max_length=200)
+    position = models.PositiveIntegerField(default=0)
+    label = models.TextField(_("name"), blank=True, default="")
+    type = models.CharField(_("type"), max_length=20)
+    read_only = models.BooleanField(default=False)
+    required = models.BooleanField(default=False)
+    multiple = models.BooleanField(default=False)
+    custom = models.BooleanField(default=False)
+    max_length = models.PositiveIntegerField(null=True)
+    options = models.JSONField(default=list)
+    depends_on = models.CharField(max_length=200, blank=True, default="")
+    options_by = models.JSONField(default=list)
+    remote_id = models.CharField(max_length=100, blank=True, default="")
+    seen_at = models.DateTimeField(_("read"))
+
+    class Meta:
+        verbose_name = _("remote field")
+        verbose_name_plural = _("remote fields")
+        ordering = ["position", "id"]
+        constraints = [models.UniqueConstraint(fields=["connection", "entity", "key"], name="remote_field_once")]
+
+    def __str__(self) -> str:
+        return f"{self.entity}.{self.key}"
+
+
 class OAuthGrant(models.Model):
     """The tokens of a connection. Written by the token store alone, on a database session of its own.
 

@@ -21,7 +21,7 @@ from connectors.core.types import Auth, ConfigKind, ConnectorSpec, Health, Secre
 from connectors.environment import parse_setting, values_from_environment
 from connectors.limits import limiter
 from connectors.models import Connection, ConnectionState, FieldRule, OAuthGrant
-from connectors.signals import sandbox_left
+from connectors.signals import connection_works, sandbox_left
 from connectors.token_store import PostgresTokenStore
 from connectors.traffic import meter
 
@@ -153,6 +153,8 @@ def unpark(connection: Connection, account: str = "") -> None:
     if changes:
         Connection.objects.filter(pk=connection.pk).update(**changes)
         connection.refresh_from_db(fields=["state", "state_message", "state_at", "account"])
+    if "state" in changes:
+        connection_works.send(Connection, connection=connection)
 
 
 @transaction.atomic

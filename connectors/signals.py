@@ -4,3 +4,6 @@ from django.dispatch import Signal
 
 sandbox_left = Signal()
 """Sent inside `setup` when a sandbox's connection becomes the real one. Arguments: connection."""
+
+connection_works = Signal()
+"""Sent when a connection begins to work (again). Arguments: connection."""

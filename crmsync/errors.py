@@ -1,7 +1,7 @@
 """Every refusal of the API in one form: {"error": "sentence", "code": "slug"}, plus "fields" for wrong input.
 
 Services of other apps may raise their own exceptions: one that carries `status_code` (int), `code` (slug) and, if it
-likes, `extra` (dict of further keys) is answered as it says, with its text as the sentence.
+likes, `extra` (dict of further keys) and `headers` is answered as it says, with its text as the sentence.
 """
 
 import math
@@ -25,7 +25,8 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
     if is_service_error(error):
         set_rollback()
         extra = getattr(error, "extra", None) or {}
-        return Response({"error": str(error), "code": error.code, **extra}, status=error.status_code)  # type: ignore[attr-defined]
+        body = {"error": str(error), "code": error.code, **extra}  # type: ignore[attr-defined]
+        return Response(body, status=error.status_code, headers=getattr(error, "headers", None))  # type: ignore[attr-defined]
     refusal = as_refusal(error)
     if refusal is None:
         return None

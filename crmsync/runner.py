@@ -85,6 +85,9 @@ class Runner:
         """Every child started from now on may call loopback addresses: that is where the sandboxes are."""
         allowed = [host for host in os.environ.get("ALLOW_PRIVATE_HOSTS", "").split(",") if host]
         self.environment["ALLOW_PRIVATE_HOSTS"] = ",".join([*allowed, "127.0.0.1"])
+        if not settings.SITE_URL and self.host in ("127.0.0.1", "::1", "localhost"):
+            # So that they can send their webhooks.
+            self.environment["SITE_URL"] = f"http://{self.address}"
 
     def start_demonstration(self) -> None:
         """The sandboxes of all connectors, and connections and sample contacts that use them."""

@@ -201,6 +201,7 @@ SPECTACULAR_SETTINGS = {
     "REDOC_DIST": "SIDECAR",
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
+        "syncjobs.api.webhooks_schema.add_webhooks",
         "crmsync.openapi.add_refusals",
     ],
     "ENUM_NAME_OVERRIDES": {},

@@ -11,3 +11,4 @@ class Refused(Exception):
     def __init__(self, message: str, code: str, status_code: int = 400, **extra: Any) -> None:
         super().__init__(message)
         self.message, self.code, self.status_code, self.extra = message, code, status_code, extra
+        self.headers: dict[str, str] = {}

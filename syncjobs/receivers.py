@@ -6,23 +6,44 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
+from django.db.models.signals import post_save, pre_delete
 from django.utils.translation import gettext as _
 
+from connectors import services as connections
 from connectors.models import Connection
-from connectors.signals import sandbox_left
+from connectors.signals import connection_works, sandbox_left
 from contacts.hooks import contacts_changed
-from syncjobs import enqueue
+from syncjobs import enqueue, subscriptions
 from syncjobs.models import ContactSync
 
 
 def connect() -> None:
     contacts_changed.connect(on_contacts_changed, dispatch_uid="syncjobs")
     sandbox_left.connect(on_sandbox_left, dispatch_uid="syncjobs")
+    connection_works.connect(on_connection_works, dispatch_uid="syncjobs")
+    post_save.connect(on_connection_saved, sender=Connection, dispatch_uid="syncjobs")
+    pre_delete.connect(on_connection_deleted, sender=Connection, dispatch_uid="syncjobs")
 
 
 def on_sandbox_left(sender: Any, connection: Connection, **rest: Any) -> None:
     """Links to a sandbox's records mean nothing in a real account."""
     ContactSync.objects.filter(connection=connection).delete()
+
+
+def on_connection_works(sender: Any, connection: Connection, **rest: Any) -> None:
+    """Its webhooks are subscribed to by themselves."""
+    subscriptions.check_soon(connection)
+
+
+def on_connection_saved(sender: Any, instance: Connection, created: bool, **rest: Any) -> None:
+    """A connection that was disabled wants no more webhooks; one that was enabled wants them again."""
+    if not created and connections.usable([instance]):
+        subscriptions.check_soon(instance)
+
+
+def on_connection_deleted(sender: Any, instance: Connection, **rest: Any) -> None:
+    if connections.usable([instance]):
+        subscriptions.remove(instance)
 
 
 def on_contacts_changed(

@@ -101,6 +101,6 @@ def ask(connection: Connection, questions: Sequence[Question]) -> None:
 def deletions_allowed(connection: Connection) -> bool:
     """Whether a person has allowed the deletions last asked about; the word is good for one time."""
     said = ReviewItem.objects.filter(
-        connection=connection, kind=ReviewItem.Kind.DELETIONS, decision__allow=True, decision__used=None
+        connection=connection, kind=ReviewItem.Kind.DELETIONS, decision__allow=True, decision__used__isnull=True
     )
     return bool(said.update(decision={"allow": True, "used": True}))

@@ -11,12 +11,17 @@ from django_q.models import Schedule
 
 from connectors import oauth
 from connectors import services as connections
+from connectors.models import Connection
+from syncjobs import subscriptions
 
 RENEWAL_MINUTES = math.ceil(settings.TOKEN_REFRESH_INTERVAL / 60)
 SCHEDULES = (
     ("Push what is due", "syncjobs.tasks.tick", Schedule.MINUTES, 1),
     ("Renew access ahead of its end", "syncjobs.tasks.renew_access", Schedule.MINUTES, RENEWAL_MINUTES),
     ("Forget old outcomes", "syncjobs.tasks.purge", Schedule.DAILY, None),
+    ("Process the inbox and sweep", "syncjobs.inbox_tasks.tick", Schedule.MINUTES, 1),
+    ("Check webhook subscriptions", "syncjobs.inbox_tasks.check_subscriptions", Schedule.HOURLY, None),
+    ("Forget old webhooks", "syncjobs.inbox_tasks.purge", Schedule.DAILY, None),
 )
 
 
@@ -29,6 +34,9 @@ def run() -> list[str]:
     for name, func, kind, minutes in SCHEDULES:
         if _schedule(name, {"func": func, "schedule_type": kind, "minutes": minutes, "repeats": -1}):
             lines.append(f"Scheduled: {name}.")
+    for connection in connections.usable(Connection.objects.filter(enabled=True)):
+        # SITE_URL may have changed since; the worker asks the remote systems once it has started.
+        subscriptions.check_soon(connection)
     return lines
 
 

@@ -13,7 +13,7 @@ from connectors.core.replies import Reply, retry_after
 from connectors.core.types import RateLimit
 
 # 7 a second for one integration; the margin keeps requests from meeting at the edge of a window.
-PACE = RateLimit(7, 1.0, margin=0.04)
+PACE = RateLimit(7, 1.0, margin=0.03)
 SITES = (".amocrm.ru", ".amocrm.com", ".kommo.com")
 FIRST_WAIT = 1.0
 
@@ -57,7 +57,14 @@ class AmoClient(ApiClient):
             sign=sign,
             refresh=refresh,
             classify=read_refusal,
+            observe=self._note,
         )
+        # How long answers take, without the wait for their slots; newer ones count for more.
+        self.answer_seconds = 0.0
+
+    def _note(self, reply: Reply) -> None:
+        known = self.answer_seconds
+        self.answer_seconds = reply.seconds if not known else 0.7 * known + 0.3 * reply.seconds
 
 
 def read_refusal(reply: Reply) -> ApiError | None:
@@ -90,7 +97,7 @@ def _too_many(reply: Reply, body: Mapping[str, Any]) -> ApiError:
 
 def _forbidden(*, in_json: bool) -> ApiError:
     sentence = (
-        "The amoCRM integration lacks a permission (HTTP 403); give it access to contacts and connect again."
+        "The amoCRM integration lacks a permission (HTTP 403); give it that access and connect again."
         if in_json
         else "amoCRM has blocked this address or account for too many requests (HTTP 403); ask its support."
     )
@@ -99,7 +106,7 @@ def _forbidden(*, in_json: bool) -> ApiError:
 
 def refused_value(code: str, path: str, status: int = 400, body: object = None) -> ApiError:
     """The error of a record that was refused for the value at `path`."""
-    sentence = _SENTENCES.get(code, "amoCRM refused this contact's data.")
+    sentence = _SENTENCES.get(code, "amoCRM refused this record's data.")
     return ApiError(ErrorKind.DATA, sentence, status=status, field=path, detail=f"{code} {path}".strip(), body=body)
 
 

@@ -6,11 +6,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
-from connectors.amocrm.catalogue import PAGE, Catalogue
+from connectors.amocrm.account import Account
+from connectors.amocrm.catalogue import Catalogue
 from connectors.amocrm.client import PACE, AmoClient
+from connectors.amocrm.entities import ENTITIES
 from connectors.amocrm.finding import Finder
+from connectors.amocrm.identities import Identities
+from connectors.amocrm.lists import PAGE
 from connectors.amocrm.oauth import AmoOAuth
-from connectors.amocrm.reading import Reader
+from connectors.amocrm.reading import IN_FLIGHT, Reader
+from connectors.amocrm.spelling import values_of
+from connectors.amocrm.webhooks import AmoWebhooks
 from connectors.amocrm.writing import BATCH, Writer
 from connectors.core.auth import NOT_CONNECTED, BearerSigner
 from connectors.core.base import Connector, Context
@@ -72,17 +78,20 @@ SPEC = ConnectorSpec(
     auth=Auth.OAUTH2,
     config=CONFIG,
     entities={
-        CONTACTS: Capabilities(
+        entity.name: Capabilities(
             read=True,
             write=True,
             changes=True,
             deletes=Deletes.SCAN,
             page_size=PAGE,
             write_batch=BATCH,
-            find_keys=("email", "phone", "id"),
+            find_keys=entity.find_keys,
             find_batch=PAGE,
-            max_in_flight=8,
+            max_in_flight=IN_FLIGHT,
+            paged=True,
+            search=True,
         )
+        for entity in ENTITIES.values()
     },
     limits=(PACE,),
     match_order=("email", "phone"),
@@ -94,6 +103,7 @@ class AmoCRM(Connector):
     """One amoCRM or Kommo account."""
 
     spec = SPEC
+    webhooks = AmoWebhooks
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
@@ -107,6 +117,7 @@ class AmoCRM(Connector):
             signer = BearerSigner(context.tokens, self.oauth)
             self.client = AmoClient(context, account, signer.sign, signer.refresh)
         self.region = str(self.config.get("phone_region") or "RU")
+        self._tools: dict[str, Tools] = {}
 
     @classmethod
     def default_rules(cls, config: Mapping[str, Any]) -> Sequence[DefaultRule]:
@@ -119,16 +130,14 @@ class AmoCRM(Connector):
         )
 
     @cached_property
-    def catalogue(self) -> Catalogue:
-        return Catalogue(self.client)
+    def account(self) -> Account:
+        return Account(self.client)
 
-    @cached_property
-    def reader(self) -> Reader:
-        return Reader(self.client, self.catalogue)
-
-    @cached_property
-    def finder(self) -> Finder:
-        return Finder(self.client, self.catalogue, self.reader, self.region)
+    def tools(self, entity: str) -> Tools:
+        """What reads, finds and writes this entity, made when it is first needed."""
+        if entity not in self._tools:
+            self._tools[entity] = Tools(self, entity)
+        return self._tools[entity]
 
     def check(self) -> Health:
         if not self._signed_in:
@@ -141,26 +150,41 @@ class AmoCRM(Connector):
         return Health("Successfully authenticated with amoCRM API", name, number, tuple(warnings))
 
     def describe(self, entity: str = CONTACTS) -> list[FieldSpec]:
-        return self.catalogue.specs()
+        return self.tools(entity).catalogue.described()
 
     def prepare(self, entity: str, wanted: Sequence[str]) -> Prepared:
-        return self.catalogue.prepare(wanted)
+        return self.tools(entity).catalogue.prepare(wanted)
+
+    def values_of(self, entity: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        return values_of(body, self.tools(entity).catalogue)
 
     def read(self, query: ReadQuery) -> Iterator[Page]:
-        return self.reader.read(query)
+        return self.tools(query.entity).reader.read(query)
 
     def find(self, entity: str, keys: Sequence[MatchKey]) -> dict[MatchKey, list[RemoteRecord]]:
-        return self.finder.find(keys)
+        return self.tools(entity).finder.find(keys)
 
     def write(self, entity: str, changes: Iterable[Change]) -> Iterator[Outcome]:
-        writer = Writer(self.client, self.catalogue, self.reader, self.region)
+        tools = self.tools(entity)
+        writer = Writer(self.client, tools.catalogue, tools.reader, tools.finder, self.region)
         in_flight = self.capabilities(entity).max_in_flight
         return Delivery(changes, writer.batcher, writer.send, in_flight=in_flight, log=self.context.log).run()
 
     def close(self) -> None:
         self.client.close()
-        if "finder" in self.__dict__:
-            self.finder.close()
+        for tools in self._tools.values():
+            tools.finder.close()
+
+
+class Tools:
+    """One entity's fields, reader and finder. Lives as long as its connector."""
+
+    def __init__(self, connector: AmoCRM, entity: str) -> None:
+        kind = ENTITIES[entity]
+        self.catalogue = Catalogue(connector.client, kind, connector.account)
+        self.reader = Reader(connector.client, self.catalogue)
+        identities = Identities(kind.find_keys, connector.region)
+        self.finder = Finder(self.reader, identities, connector.context.clock)
 
 
 CONNECTOR = AmoCRM

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, tzinfo
@@ -13,7 +14,7 @@ from connectors.core.types import FieldSpec, FieldType, RemoteRecord
 
 EMAIL, PHONE = "EMAIL", "PHONE"
 MULTI = (EMAIL, PHONE)
-NAME_LENGTH, TEXT_LENGTH = 255, 256
+TEXT_LENGTH = 256
 _TRUE = frozenset({"true", "1", "yes", "да", "on"})
 
 _TYPES = {
@@ -35,11 +36,12 @@ _SHORT = ("text", "url", "streetaddress")
 
 @dataclass(frozen=True, slots=True)
 class AmoField:
-    """A custom field of the account. `enums` are the ids of its options by their text."""
+    """A custom field of the account. `enums` are the ids of its options by their text, `codes` the texts by code."""
 
     spec: FieldSpec
     id: int
     enums: Mapping[str, int] = field(default_factory=dict)
+    codes: Mapping[str, str] = field(default_factory=dict)
 
 
 def custom_field(definition: Mapping[str, Any]) -> AmoField:
@@ -47,7 +49,9 @@ def custom_field(definition: Mapping[str, Any]) -> AmoField:
     number, code = int(definition["id"]), str(definition.get("code") or "")
     kind = str(definition.get("type") or "")
     key = code or f"cf_{number}"
-    enums = {str(e["value"]): int(e["id"]) for e in _values(definition.get("enums")) if e.get("id")}
+    listed = [e for e in _values(definition.get("enums")) if e.get("id")]
+    enums = {str(e["value"]): int(e["id"]) for e in listed}
+    codes = {str(e["code"]): str(e["value"]) for e in listed if e.get("code")}
     type_ = {EMAIL: FieldType.EMAILS, PHONE: FieldType.PHONES}.get(code) or _TYPES.get(kind, FieldType.JSON)
     spec = FieldSpec(
         key=key,
@@ -59,8 +63,9 @@ def custom_field(definition: Mapping[str, Any]) -> AmoField:
         options=tuple((text, text) for text in enums) if type_ in (FieldType.CHOICE, FieldType.CHOICES) else (),
         max_length=TEXT_LENGTH if kind in _SHORT else None,
         custom=not definition.get("is_predefined"),
+        remote_id=str(number),
     )
-    return AmoField(spec, number, enums)
+    return AmoField(spec, number, enums, codes)
 
 
 def _values(listed: Any) -> list[dict[str, Any]]:
@@ -75,6 +80,18 @@ def encode(value: Any, known: AmoField, zone: tzinfo) -> dict[str, Any]:
     return {"field_id": known.id, "values": values}
 
 
+def encode_own(value: Any, spec: FieldSpec) -> Any:
+    """A member of the record itself; None clears it. Raises ApiError (DATA) for what does not fit."""
+    if spec.type is FieldType.TEXT:
+        return "" if value is None else str(value)
+    if value is None or spec.type not in (FieldType.INTEGER, FieldType.NUMBER):
+        return value
+    number = _read_number(_number(value, spec), UTC)
+    if spec.type is FieldType.INTEGER and not isinstance(number, int):
+        raise _misfit(spec, "a whole number")
+    return number
+
+
 def _encoded(value: Any, known: AmoField, zone: tzinfo) -> list[dict[str, Any]]:
     kind = known.spec.type
     if kind in (FieldType.CHOICE, FieldType.CHOICES):
@@ -83,14 +100,14 @@ def _encoded(value: Any, known: AmoField, zone: tzinfo) -> list[dict[str, Any]]:
     if kind is FieldType.BOOLEAN:
         return [{"value": value if isinstance(value, bool) else str(value).strip().lower() in _TRUE}]
     if kind is FieldType.NUMBER:
-        return [{"value": _number(value, known)}]
+        return [{"value": _number(value, known.spec)}]
     if kind in (FieldType.DATE, FieldType.DATETIME):
         return [{"value": _moment(value, known, zone, day=kind is FieldType.DATE)}]
     return [{"value": value.isoformat() if isinstance(value, date) else str(value)}]
 
 
-def _misfit(known: AmoField, what: str) -> ApiError:
-    return ApiError(ErrorKind.DATA, f"amoCRM's field “{known.spec.label}” takes {what} only.", field=known.spec.key)
+def _misfit(spec: FieldSpec, what: str) -> ApiError:
+    return ApiError(ErrorKind.DATA, f"amoCRM's field “{spec.label}” takes {what} only.", field=spec.key)
 
 
 def _option(text: str, known: AmoField) -> int:
@@ -100,14 +117,15 @@ def _option(text: str, known: AmoField) -> int:
     try:
         return folded[" ".join(text.split()).casefold()]
     except KeyError:
-        raise _misfit(known, "the options of its list") from None
+        raise _misfit(known.spec, "the options of its list") from None
 
 
-def _number(value: Any, known: AmoField) -> str:
+def _number(value: Any, spec: FieldSpec) -> str:
     try:
-        float(str(value))
+        if not math.isfinite(float(str(value))):
+            raise ValueError
     except ValueError:
-        raise _misfit(known, "a number") from None
+        raise _misfit(spec, "a number") from None
     return str(value)
 
 
@@ -116,7 +134,7 @@ def _moment(value: Any, known: AmoField, zone: tzinfo, *, day: bool) -> str:
     try:
         at = value if isinstance(value, date) else datetime.fromisoformat(str(value))
     except ValueError:
-        raise _misfit(known, "a date") from None
+        raise _misfit(known.spec, "a date") from None
     if day or not isinstance(at, datetime):
         at = datetime.combine(at, time(), zone)
     return (at if at.tzinfo else at.replace(tzinfo=UTC)).isoformat(timespec="seconds")
@@ -171,12 +189,14 @@ def decode_record(
         custom = known.get(held.get("field_id", 0)) if isinstance(held, dict) else None
         if custom is not None:
             values[custom.spec.key] = decode(held.get("values"), custom, zone)
+    values |= {name: _stamp(values[name]) for name in values.keys() & own.keys() if _is_time(own[name])}
     changed, created = _stamp(raw.get("updated_at")), _stamp(raw.get("created_at"))
-    for name, at in (("updated_at", changed), ("created_at", created)):
-        if name in values:
-            values[name] = at
     number = str(raw["id"])
     return RemoteRecord(number, values, str(raw.get("updated_at") or ""), changed, created, number, raw)
+
+
+def _is_time(spec: FieldSpec) -> bool:
+    return spec.type is FieldType.DATETIME
 
 
 def _stamp(value: Any) -> datetime | None:

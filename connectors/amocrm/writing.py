@@ -1,4 +1,4 @@
-"""Contacts to amoCRM in batches of up to 250: what became of each, and what to do about refused ones."""
+"""Records to amoCRM in batches of up to 250: what became of each, and what to do about refused ones."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import Any
 
 from connectors.amocrm.catalogue import Catalogue
 from connectors.amocrm.client import AmoClient, complaints, refused_value
+from connectors.amocrm.finding import Finder
 from connectors.amocrm.points import comparer, merged, rows, same_email
-from connectors.amocrm.reading import CONTACTS_PATH, Reader
-from connectors.amocrm.wire import MULTI, encode
+from connectors.amocrm.reading import Reader
+from connectors.amocrm.wire import MULTI, encode, encode_own
 from connectors.core.batches import Batcher, Place
 from connectors.core.delivery import Ledger
 from connectors.core.errors import ApiError, ErrorKind
@@ -27,23 +28,26 @@ Row = tuple[Change, dict[str, Any]]
 
 
 class Writer:
-    """`place` and `send` of a Delivery; `batcher` forms its batches, smaller ones after a 504."""
+    """`place` and `send` of a Delivery for one entity; `batcher` forms its batches, smaller ones after a 504.
 
-    def __init__(self, client: AmoClient, catalogue: Catalogue, reader: Reader, region: str) -> None:
-        self._client, self._catalogue, self._reader, self._region = client, catalogue, reader, region
+    The finder is told of what was created, so that it need not read that again.
+    """
+
+    def __init__(self, client: AmoClient, catalogue: Catalogue, reader: Reader, finder: Finder, region: str) -> None:
+        self._client, self._catalogue, self._reader, self._finder = client, catalogue, reader, finder
+        self._entity, self._region = catalogue.entity, region
         self.batcher = Batcher(self.place, BATCH)
 
     def place(self, change: Change) -> Place:
         """Raises ApiError (DATA) for a change that cannot be sent."""
         if change.op is Op.UPDATE:
             if not change.external_id:
-                raise ApiError(ErrorKind.BUG, "A change of a linked contact came without amoCRM's id.")
+                raise ApiError(ErrorKind.BUG, f"A change of a linked {self._entity.noun} came without amoCRM's id.")
             return Place(UPDATE, (f"id:{change.external_id}",))
         if change.op is not Op.CREATE:
             raise ApiError(ErrorKind.BUG, "amoCRM has neither upserts nor deletions.")
         if change.key is None:
-            sentence = "The contact has neither an e-mail address nor a phone; amoCRM could not tell it from others."
-            raise ApiError(ErrorKind.DATA, sentence)
+            raise ApiError(ErrorKind.DATA, _NAMELESS.format(self._entity.noun))
         # People who share a phone are different people; of one address there is only one.
         keys = (f"email:{same_email(change.key.value)}",) if change.key.name == "email" else ()
         return Place(CREATE, keys)
@@ -65,7 +69,7 @@ class Writer:
             if not change.values:
                 ledger.settle(_outcome(change, Result.UNCHANGED, change.external_id))
             elif change.external_id in ids and change.external_id not in held:
-                ledger.fail(change, _gone())
+                ledger.fail(change, self._gone())
         zone = self._zone(ledger.open)
         return self._encoded(ledger, {c.ref: c.values for c in ledger.open}, zone, held)
 
@@ -96,11 +100,14 @@ class Writer:
         body: dict[str, Any] = {}
         custom: list[dict[str, Any]] = []
         for key, value in values.items():
+            own = self._catalogue.own.get(key)
+            if own is not None:
+                body[key] = encode_own(value, own)
+                continue
             known = self._catalogue.custom.get(key)
             if known is None:
-                # "" clears a name; other members of the record itself are cleared by null.
-                body[key] = "" if value is None and key.endswith("name") else value
-            elif key in MULTI:
+                raise ApiError(ErrorKind.DATA, f"amoCRM has no {self._entity.noun} field {key}.", field=key)
+            if key in MULTI:
                 sent = self._points(key, known.id, value, change.before, theirs)
                 if sent is not None:
                     custom.append({"field_id": known.id, "values": sent or None})
@@ -121,7 +128,7 @@ class Writer:
     def _write(self, ledger: Ledger, prepared: Sequence[Row], lane: str) -> None:
         method = "POST" if lane == CREATE else "PATCH"
         # There is no idempotency key: a create that may have arrived is not repeated but looked up by the engine.
-        call = Call(method, CONTACTS_PATH, json=[body for _change, body in prepared], repeatable=lane == UPDATE)
+        call = Call(method, self._entity.path, json=[body for _change, body in prepared], repeatable=lane == UPDATE)
         try:
             reply = self._client.send(call)
         except ApiError as e:
@@ -130,6 +137,8 @@ class Writer:
                 if lane == UPDATE and len(prepared) > SMALLEST_BATCH:
                     self._halve(ledger, prepared, lane)
                     return
+            if e.kind is ErrorKind.UNKNOWN:
+                self._finder.doubt()
             if e.kind not in (ErrorKind.DATA, ErrorKind.GONE, ErrorKind.CONFLICT):
                 raise
             self._refused(ledger, prepared, lane, e)
@@ -147,14 +156,14 @@ class Writer:
         for change, _body in prepared:
             if change.ref in culprits:
                 code, path = culprits[change.ref]
-                ledger.fail(change, _gone() if path == "id" else refused_value(code, path))
+                ledger.fail(change, self._gone() if path == "id" else refused_value(code, path))
         rest = [row for row in prepared if row[0].ref not in culprits]
         if culprits:
             if rest:
                 self._write(ledger, rest, lane)
         elif len(rest) == 1:
             error.body = None
-            ledger.fail(rest[0][0], _gone() if error.kind is ErrorKind.GONE else error)
+            ledger.fail(rest[0][0], self._gone() if error.kind is ErrorKind.GONE else error)
         else:
             self._halve(ledger, rest, lane)
 
@@ -165,7 +174,7 @@ class Writer:
 
     def _settle(self, ledger: Ledger, prepared: Sequence[Row], lane: str, reply: Reply) -> None:
         """Answers are told apart by request_id (create) or id (update); their order means nothing."""
-        embedded = reply.member("_embedded", "contacts")
+        embedded = reply.member("_embedded", self._entity.name)
         results = [r for r in embedded if isinstance(r, dict)] if isinstance(embedded, list) else []
         if lane == CREATE:
             self._settle_created(ledger, prepared, results)
@@ -174,7 +183,7 @@ class Writer:
         for change, _body in prepared:
             result = by_id.get(change.external_id)
             if result is None:
-                ledger.fail(change, _gone())
+                ledger.fail(change, self._gone())
             else:
                 version = str(result.get("updated_at") or "")
                 ledger.settle(_outcome(change, Result.UPDATED, change.external_id, version))
@@ -187,16 +196,23 @@ class Writer:
         for result in results:
             change = index.get(str(result.get("request_id")))
             if change is not None and result.get("id"):
+                self._finder.created(str(result["id"]), change.values)
                 ledger.settle(_outcome(change, Result.CREATED, str(result["id"])))
         # Without a word about it, it may have been created: it is looked for before it is sent again.
-        silent = ApiError(ErrorKind.UNKNOWN, "amoCRM did not say what became of this contact.")
+        silent = ApiError(ErrorKind.UNKNOWN, f"amoCRM did not say what became of this {self._entity.noun}.")
         for change, _body in prepared:
-            ledger.fail(change, silent)
+            if ledger.is_open(change):
+                self._finder.doubt()
+                ledger.fail(change, silent)
+
+    def _gone(self) -> ApiError:
+        return ApiError(
+            ErrorKind.GONE, f"amoCRM no longer has this {self._entity.noun}: it was deleted or merged there."
+        )
+
+
+_NAMELESS = "The {} has nothing by which amoCRM could tell it from others, such as an e-mail address, phone or name."
 
 
 def _outcome(change: Change, result: Result, number: str, version: str = "") -> Outcome:
     return Outcome(change.ref, result, external_id=number, external_ref=number, version=version)
-
-
-def _gone() -> ApiError:
-    return ApiError(ErrorKind.GONE, "amoCRM no longer has this contact: it was deleted or merged there.")

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from connectors.core.clock import Clock, SystemClock
+from connectors.core.errors import ApiError, ErrorKind
 from connectors.core.limits import Limiter, MemoryLimiter
 from connectors.core.types import (
     CONTACTS,
@@ -33,11 +34,15 @@ if TYPE_CHECKING:
 
     from connectors.core.auth import OAuth2, TokenStore
     from connectors.core.metrics import Recorder
+    from connectors.core.webhooks import WebhookAdapter
 
 
 @dataclass
 class Context:
-    """Everything a connector may use of the world: settings, secrets, clock, limits, transport, log."""
+    """Everything a connector may use of the world: settings, secrets, clock, limits, transport, log.
+
+    `timeout` is for one request, in seconds; `deadline`, a moment of the clock's `monotonic`, for all of them.
+    """
 
     config: Mapping[str, Any]
     secrets: Mapping[str, Secret] = field(default_factory=dict)
@@ -45,12 +50,22 @@ class Context:
     clock: Clock = field(default_factory=SystemClock)
     limiter: Limiter = field(default_factory=MemoryLimiter)
     timeout: float = 30.0
+    deadline: float | None = None
     allow_private_hosts: Sequence[str] = ()
     max_tries: int = 4
     adapter: requests.adapters.BaseAdapter | None = None
     recorder: Recorder | None = None
     tokens: TokenStore | None = None
     log: logging.Logger = field(default_factory=lambda: logging.getLogger("connectors"))
+
+    def seconds_left(self) -> float:
+        """How long a request that starts now may take. Raises ApiError (TRANSIENT) when no time is left."""
+        if self.deadline is None:
+            return self.timeout
+        left = self.deadline - self.clock.monotonic()
+        if left <= 0:
+            raise ApiError(ErrorKind.TRANSIENT, "The remote system took too long to answer.")
+        return min(self.timeout, left)
 
     def secret(self, name: str) -> str:
         """The secret's text, "" when it is not set."""
@@ -68,6 +83,8 @@ class Connector(ABC):
     spec: ClassVar[ConnectorSpec]
     # How a person gives access; None where credentials are typed in.
     oauth: OAuth2 | None = None
+    # How the system tells of changes by itself; None where it does not.
+    webhooks: ClassVar[type[WebhookAdapter] | None] = None
 
     def __init__(self, context: Context) -> None:
         self.context = context
@@ -103,6 +120,13 @@ class Connector(ABC):
     def read(self, query: ReadQuery) -> Iterator[Page]:
         """Pages of records: all, changed ones, or by id. The last page says so."""
         raise NotSupported(self, "read")
+
+    def values_of(self, entity: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Values by field key out of a record as the remote system's own users would write it.
+
+        Raises ApiError (DATA), which names the field, for what is not written so.
+        """
+        return body
 
     def find(self, entity: str, keys: Sequence[MatchKey]) -> dict[MatchKey, list[RemoteRecord]]:
         """For every key the records that carry it, checked on the answer; a key without any is given an empty list."""

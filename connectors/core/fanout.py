@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from queue import Full, Queue
@@ -56,6 +57,44 @@ def batched(items: Iterable[T], size: int) -> Iterator[list[T]]:
             batch = []
     if batch:
         yield batch
+
+
+def in_order(
+    work: Callable[[int], R], first: int, is_last: Callable[[R], bool], width: Callable[[], int], most: int
+) -> Iterator[R]:
+    """Yields `work(first)`, `work(first + 1)` … in this order, up to the first answer that `is_last`.
+
+    At most `width()` of them are unanswered at a time and `most` kept, unanswered or waiting for their turn. With a
+    width of 1 nothing beyond the last one is ever asked for, and the next is under way while the caller deals with
+    its predecessor. What was asked for beyond the last one is left to itself.
+    """
+    pending: deque[Future[R]] = deque()
+    pool = ThreadPoolExecutor(max_workers=most, thread_name_prefix="in-order")
+    number, ended = first, False
+
+    def ask_for_more() -> None:
+        nonlocal number
+        while len(pending) < most:
+            answered = [future for future in pending if future.done()]
+            enough = len(pending) - len(answered) >= width()
+            if enough or any(future.exception() or is_last(future.result()) for future in answered):
+                return
+            pending.append(pool.submit(work, number))
+            number += 1
+
+    try:
+        while not ended:
+            ask_for_more()
+            if not pending[0].done():
+                wait([future for future in pending if not future.done()], return_when=FIRST_COMPLETED)
+                continue
+            found = pending.popleft().result()
+            ended = is_last(found)
+            if not ended:
+                ask_for_more()
+            yield found
+    finally:
+        pool.shutdown(wait=not ended, cancel_futures=True)
 
 
 def ahead(items: Iterable[T], depth: int, leaving: Callable[[], None] = lambda: None) -> Generator[T, None, None]:

@@ -117,7 +117,8 @@ class ApiClient:
                 if e.kind is ErrorKind.RATE_LIMITED:
                     # Being told to wait spends no attempt, yet must not go on for ever.
                     waits += 1
-                    if (e.retry_after or 0.0) > self.pacing.longest_wait or waits > MOST_WAITS:
+                    impatient = self.context.max_tries == 1
+                    if impatient or (e.retry_after or 0.0) > self.pacing.longest_wait or waits > MOST_WAITS:
                         raise
                 elif e.kind is ErrorKind.TRANSIENT and tries + 1 < self.context.max_tries:
                     tries += 1
@@ -193,7 +194,8 @@ class ApiClient:
     def _exchange(self, call: Call, headers: Mapping[str, str]) -> Reply:
         content = orjson.dumps(call.json) if call.json is not None else call.body
         url = self._url(call)
-        timeout = self.context.timeout
+        timeout = self.context.seconds_left()
+        started = self.context.clock.monotonic()
         try:
             with self._session.request(
                 call.method,
@@ -206,7 +208,8 @@ class ApiClient:
                 stream=True,
             ) as response:
                 body = self._read(response, self.context.clock.monotonic() + timeout)
-                return Reply(response.status_code, {k.lower(): v for k, v in response.headers.items()}, body)
+                names = {k.lower(): v for k, v in response.headers.items()}
+                return Reply(response.status_code, names, body, self.context.clock.monotonic() - started)
         except ApiError:
             raise
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as e:

@@ -19,11 +19,12 @@ _NO_BODY = frozenset({204, 205, 304})
 
 @dataclass(frozen=True)
 class Reply:
-    """An HTTP answer; header names are in lower case."""
+    """An HTTP answer; header names are in lower case. `seconds` is how long it took, from the request's start."""
 
     status: int
     headers: Mapping[str, str]
     content: bytes
+    seconds: float = 0.0
 
     @property
     def ok(self) -> bool:

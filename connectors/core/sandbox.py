@@ -176,6 +176,14 @@ class Sandbox:
         """
         raise NotImplementedError  # pragma: no cover - where the hub writes, tests do it so
 
+    def sample_of(self, entity: str, number: int) -> dict[str, Any]:
+        """The values of an acceptable record of an entity, whose first one tells it from others."""
+        return self.sample_values(number)
+
+    def stored(self, entity: str) -> list[dict[str, Any]]:
+        """Every stored record of an entity, with its "id"."""
+        return self.people()
+
     def bad_values(self, number: int) -> dict[str, Any]:
         """The values of a contact that is refused for what is in it, another one for every number."""
         raise NotImplementedError  # pragma: no cover - every stand-in has its own
@@ -183,6 +191,9 @@ class Sandbox:
     def most_held(self, capabilities: Capabilities) -> int:
         """How many changes `write` may have pulled without an outcome, under the `short` settings."""
         return (capabilities.max_in_flight + 2) * capabilities.write_batch
+
+    def on_served(self) -> None:
+        """It is on a port from now on: what it sends by itself may go out."""
 
     def before(self, request: SandboxRequest) -> SandboxReply | None:
         """Limits and credentials: an answer here keeps the handler from being called."""

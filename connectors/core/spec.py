@@ -85,7 +85,8 @@ class Capabilities:
     """What a connector can do with one entity.
 
     `upsert_key` names the identity by which a repeated create is harmless ("" where there is none: the engine then
-    looks before it creates). `find_keys` are the keys `find` accepts.
+    looks before it creates). `find_keys` are the keys `find` accepts. `paged` is whether a person may leaf through the
+    records by page number, `search` whether they may be searched by words.
     """
 
     read: bool = False
@@ -100,6 +101,8 @@ class Capabilities:
     find_batch: int = 1
     versioned: bool = False
     max_in_flight: int = 4
+    paged: bool = False
+    search: bool = False
 
 
 class RuleMode(StrEnum):

@@ -88,6 +88,7 @@ class SandboxServer:
 
     def start(self) -> SandboxServer:
         self._thread.start()
+        self.sandbox.on_served()
         return self
 
     def stop(self) -> None:

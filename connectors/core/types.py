@@ -42,6 +42,7 @@ __all__ = [
     "MatchKey",
     "MultiValue",
     "Op",
+    "Options",
     "Outcome",
     "Page",
     "Prepared",
@@ -106,9 +107,17 @@ class FieldType(StrEnum):
     JSON = "json"
 
 
+Options = tuple[tuple[str, str], ...]
+
+
 @dataclass(frozen=True, slots=True)
 class FieldSpec:
-    """One remote field as the account has it now."""
+    """One remote field as the account has it now.
+
+    `options` are (value, label) of everything it takes, empty where it is free. Where they hang on another field,
+    `depends_on` is that field's key and `options_by` their share for each of its values: the stages of each pipeline.
+    `remote_id` is the field's own id in the remote system, where it has one besides its key.
+    """
 
     key: str
     label: str
@@ -116,22 +125,27 @@ class FieldSpec:
     read_only: bool = False
     required: bool = False
     multiple: bool = False
-    options: tuple[tuple[str, str], ...] = ()
+    options: Options = ()
     max_length: int | None = None
     custom: bool = False
+    depends_on: str = ""
+    options_by: tuple[tuple[str, Options], ...] = ()
+    remote_id: str = ""
 
 
 class ReadMode(StrEnum):
     FULL = "full"
     CHANGES = "changes"
     IDS = "ids"
+    PAGE = "page"
 
 
 @dataclass(frozen=True, slots=True)
 class ReadQuery:
     """`cursor` is what the connector itself put into an earlier Page; None starts from the beginning.
 
-    `limit` is the most records a page may have; None leaves it to the connector.
+    `limit` is the most records a page may have; None leaves it to the connector. In mode PAGE, one page is read: the
+    one numbered `page`, from 1, of the records that `query` finds by its words, or of all.
     """
 
     entity: str = CONTACTS
@@ -141,6 +155,8 @@ class ReadQuery:
     ids: Sequence[str] = ()
     fields: Sequence[str] = ()
     limit: int | None = None
+    page: int = 1
+    query: str = ""
 
 
 @dataclass(frozen=True, slots=True)

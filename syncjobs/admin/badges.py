@@ -1,7 +1,7 @@
 """Which colour says what: the variants of badges, and the classes of cells."""
 
 from connectors.models import ConnectionState
-from syncjobs.models import RunItem, RunStatus
+from syncjobs.models import EventStatus, RunItem, RunStatus, SubscriptionState
 from syncjobs.states import SyncStatus
 
 BADGES = {
@@ -39,4 +39,16 @@ ACTION_BADGES = {
     RunItem.Action.DELETE.value: "warning",
     RunItem.Action.CONFLICT.value: "danger",
     RunItem.Action.FAIL.value: "danger",
+}
+EVENT_BADGES = {
+    EventStatus.NEW.value: "info",
+    EventStatus.DONE.value: "success",
+    EventStatus.IGNORED.value: "warning",
+    EventStatus.FAILED.value: "danger",
+}
+SUBSCRIPTION_BADGES = {
+    SubscriptionState.OK.value: "success",
+    SubscriptionState.MISSING.value: "danger",
+    SubscriptionState.DISABLED.value: "danger",
+    SubscriptionState.OFF.value: "info",
 }

@@ -22,7 +22,7 @@ from connectors.core import registry
 from connectors.core.errors import ApiError
 from connectors.models import Connection, FieldRule, OAuthGrant
 from syncjobs import counts, runs, services
-from syncjobs.admin import dashboard
+from syncjobs.admin import dashboard, subscriptions
 from syncjobs.admin.badges import STATES
 from syncjobs.admin.forms import form_class, setting_names
 from syncjobs.compat import signing_in
@@ -93,6 +93,8 @@ class ConnectionAdmin(ModelAdmin):
         shown: dict[str, Any] = {"state_message": message}
         if found is not None and oauth.can_connect(found):
             shown |= {"can_connect": True, "is_connected": OAuthGrant.objects.filter(connection=found).exists()}
+        if found is not None and found.connector in registry.all_connectors():
+            shown |= subscriptions.panel(found)
         return super().change_view(request, object_id, form_url, {**(extra_context or {}), **shown})
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
@@ -116,6 +118,7 @@ class ConnectionAdmin(ModelAdmin):
             path("<int:pk>/push/", view(require_POST(self.push_view)), name="connection_push"),
             path("<int:pk>/connect/", view(require_GET(self.connect_view)), name="connection_connect"),
             path("status/", view(dashboard.status_view), name="dashboard_status"),
+            *subscriptions.patterns(view, self._for_change),
             *super().get_urls(),
         ]
 

@@ -12,7 +12,7 @@ from unfold.paginator import InfinitePaginator
 class ReadOnlyAdmin(ModelAdmin):
     paginator = InfinitePaginator
     show_full_result_count = False
-    actions = None
+    actions: Any = None
     list_per_page = 50
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:

@@ -8,6 +8,8 @@ from django.views.decorators.http import require_GET
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
+from syncjobs.api import webhooks
+from syncjobs.compat import seed_001_records as records
 from syncjobs.compat import signing_in
 
 SLUG = "amocrm"
@@ -43,4 +45,15 @@ class CallbackView(signing_in.CallbackView):
 
 
 PAGES = [path(START, start), path("auth/amocrm/callback", callback)]
-API = [path("v1/amocrm/auth", AuthView.as_view()), path("v1/amocrm/auth/callback", CallbackView.as_view())]
+API = [
+    path("v1/amocrm/auth", AuthView.as_view()),
+    path("v1/amocrm/auth/callback", CallbackView.as_view()),
+    path("v1/amocrm/status", records.StatusView.as_view()),
+    path("v1/amocrm/fields/sync", records.FieldsSyncView.as_view()),
+    path("v1/amocrm/fields", records.FieldsView.as_view()),
+    path("v1/amocrm/leads", records.LeadsView.as_view()),
+    path("v1/amocrm/leads/<row:pk>", records.LeadView.as_view()),
+    path("v1/amocrm/contacts", records.ContactsView.as_view()),
+    path("v1/amocrm/contacts/<row:pk>", records.ContactView.as_view()),
+    path("v1/webhooks/amocrm/<str:event_type>", webhooks.receive, {"connector": SLUG}),
+]

@@ -1,6 +1,7 @@
-"""The engine's tables: links, runs, routes, questions to people, and counts."""
+"""The engine's tables: links, runs, routes, questions to people, the inbox, and counts."""
 
 from syncjobs.models.counts import LinkCount, RunCount
+from syncjobs.models.inbox import EventStatus, InboundEvent, Subscription, SubscriptionState
 from syncjobs.models.links import ContactSync, SyncSnapshot
 from syncjobs.models.reviews import ReviewItem
 from syncjobs.models.routes import Cursor, OnDelete, Policy, Route, Scanned, Stray, StrayKey
@@ -9,6 +10,8 @@ from syncjobs.models.runs import Run, RunItem, RunKind, RunStatus
 __all__ = [
     "ContactSync",
     "Cursor",
+    "EventStatus",
+    "InboundEvent",
     "LinkCount",
     "OnDelete",
     "Policy",
@@ -22,5 +25,7 @@ __all__ = [
     "Scanned",
     "Stray",
     "StrayKey",
+    "Subscription",
+    "SubscriptionState",
     "SyncSnapshot",
 ]

@@ -11,7 +11,13 @@ from rest_framework.test import APIClient
 SCHEMA: dict[str, Any] = SchemaGenerator().get_schema(public=True)
 METHODS = {"get", "post", "put", "patch", "delete"}
 # What stands in an address for its parameters; there is nothing behind these.
-PLACES = {"contact_id": "01900000-0000-7000-8000-999999999999", "key": "anything", "id": "1"}
+PLACES = {
+    "contact_id": "01900000-0000-7000-8000-999999999999",
+    "key": "anything",
+    "id": "1",
+    "event_type": "all",
+    "token": "wrong",
+}
 
 
 def operations() -> Iterator[tuple[str, str, dict[str, Any]]]:

@@ -11,13 +11,14 @@ from connectors.core.clock import ManualClock
 from connectors.core.errors import ApiError
 from connectors.core.sandbox import Sandbox
 from connectors.core.testing import sandbox_context
-from connectors.core.types import CONTACTS, Capabilities, Change, MatchKey, Op, Outcome, ReadQuery, RemoteRecord
+from connectors.core.types import CONTACTS, Capabilities, Change, MatchKey, Op, Outcome, Page, ReadQuery, RemoteRecord
 
 
 @dataclass
 class Bench:
     kind: type[Connector]
     sandbox_kind: type[Sandbox]
+    entity: str = CONTACTS
     sandbox: Sandbox = field(init=False)
     connector: Connector = field(init=False)
 
@@ -35,14 +36,25 @@ class Bench:
 
     @property
     def capabilities(self) -> Capabilities:
-        return self.kind.spec.entities[CONTACTS]
+        return self.kind.spec.entities[self.entity]
+
+    @property
+    def key_field(self) -> str:
+        """The field by which the entity's records are told apart."""
+        return self.sandbox.key_field if self.entity == CONTACTS else next(iter(self.sample(0)))
+
+    def sample(self, number: int) -> dict[str, Any]:
+        return self.sandbox.sample_of(self.entity, number)
+
+    def stored(self) -> list[dict[str, Any]]:
+        return self.sandbox.stored(self.entity)
 
     def change(self, number: int, values: dict[str, Any] | None = None) -> Change:
-        """The first write of a contact, as the engine asks for it."""
-        values = values or self.sandbox.sample_values(number)
+        """The first write of a record, as the engine asks for it."""
+        values = values or self.sample(number)
         name = self.capabilities.upsert_key
         key_name = name or next(iter(self.capabilities.find_keys), "")
-        key = MatchKey(key_name, str(values[self.sandbox.key_field])) if key_name else None
+        key = MatchKey(key_name, str(values[self.key_field])) if key_name else None
         op = Op.UPSERT if name else Op.CREATE
         return Change(number, op, values, key=key, idempotency_key=f"k{number}", all_values=values)
 
@@ -50,7 +62,7 @@ class Bench:
         return (self.change(number) for number in range(count))
 
     def prepare(self) -> None:
-        self.connector.prepare(CONTACTS, list(self.sandbox.sample_values(0)))
+        self.connector.prepare(self.entity, list(self.sample(0)))
 
     def write(self, changes: Iterable[Change]) -> tuple[dict[int, Outcome], list[Change], ApiError | None]:
         """Outcomes by ref, what was pulled, what was raised; no change has two outcomes or none."""
@@ -64,7 +76,7 @@ class Bench:
         outcomes: list[Outcome] = []
         raised: ApiError | None = None
         try:
-            outcomes.extend(self.connector.write(CONTACTS, noting()))
+            outcomes.extend(self.connector.write(self.entity, noting()))
         except ApiError as e:
             raised = e
         assert sorted(o.ref for o in outcomes) == sorted(c.ref for c in pulled)
@@ -88,7 +100,7 @@ class Bench:
                 continue
             change = self.change(number)
             if not self.capabilities.upsert_key and self.capabilities.find_keys and change.key is not None:
-                found = self.connector.find(CONTACTS, [change.key])[change.key]
+                found = self.connector.find(self.entity, [change.key])[change.key]
                 if found:
                     change = replace(change, op=Op.UPDATE, external_id=found[0].id)
             yield change
@@ -99,11 +111,15 @@ class Bench:
         return str(value[0].value if isinstance(value, list) else value).lower()
 
     def stored_keys(self) -> list[str]:
-        name = self.sandbox.key_field
-        return sorted(str(p.get(name) or p.get(name.lower())).lower() for p in self.sandbox.people())
+        name = self.key_field
+        return sorted(str(p.get(name) or p.get(name.lower())).lower() for p in self.stored())
 
     def expected_keys(self, count: int) -> list[str]:
-        return sorted(str(self.sandbox.sample_values(n)[self.sandbox.key_field]).lower() for n in range(count))
+        return sorted(str(self.sample(n)[self.key_field]).lower() for n in range(count))
 
     def read_all(self, query: ReadQuery) -> list[RemoteRecord]:
-        return [record for page in self.connector.read(query) for record in page.records]
+        return [record for page in self.pages(query) for record in page.records]
+
+    def pages(self, query: ReadQuery) -> list[Page]:
+        """Of this bench's entity, whatever the query says."""
+        return list(self.connector.read(replace(query, entity=self.entity)))

@@ -6,6 +6,7 @@ import pytest
 
 from connectors.core import registry
 from connectors.core.base import Connector
+from connectors.core.types import CONTACTS
 from tests.conformance.bench import Bench
 from tests.plugins.toy import dropped_in, toy_connector
 
@@ -16,7 +17,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Every connector that has a sandbox, and a toy that stands for those still to come."""
     if "slug" in metafunc.fixturenames:
         ours = [slug for slug in registry.all_connectors() if registry.sandbox_class(slug) is not None]
-        metafunc.parametrize("slug", [*ours, "toy"])
+        if "entity" not in metafunc.fixturenames:
+            metafunc.parametrize("slug", [*ours, "toy"])
+            return
+        declared = [(slug, entity) for slug in ours for entity in registry.get(slug).spec.entities]
+        metafunc.parametrize(("slug", "entity"), [*declared, ("toy", CONTACTS)])
 
 
 @pytest.fixture

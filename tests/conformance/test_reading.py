@@ -17,8 +17,9 @@ PAGE = 7
 
 
 @pytest.fixture
-def filled(bench: Bench) -> Bench:
-    """All of them stored at one moment."""
+def filled(bench: Bench, entity: str) -> Bench:
+    """All of them stored at one moment; of every entity that the connector declares."""
+    bench.entity = entity
     bench.prepare()
     bench.fill(range(PEOPLE))
     return bench
@@ -61,9 +62,9 @@ def test_preparing_twice_changes_nothing(bench: Bench) -> None:
 
 
 def test_check_changes_nothing(filled: Bench) -> None:
-    before = filled.sandbox.people(), {f.key for f in filled.connect().describe()}
+    before = filled.stored(), {f.key for f in filled.connect().describe(filled.entity)}
     assert filled.connect().check().message
-    assert (filled.sandbox.people(), {f.key for f in filled.connect().describe()}) == before
+    assert (filled.stored(), {f.key for f in filled.connect().describe(filled.entity)}) == before
 
 
 def test_wrong_credentials_are_told_as_such(bench: Bench) -> None:
@@ -81,20 +82,20 @@ def test_wrong_credentials_are_told_as_such(bench: Bench) -> None:
 
 def test_a_full_read_is_the_same_in_small_pages(filled: Bench) -> None:
     needs(filled, "read")
-    whole = filled.read_all(ReadQuery(fields=list(filled.sandbox.sample_values(0))))
-    small = filled.read_all(ReadQuery(fields=list(filled.sandbox.sample_values(0)), limit=PAGE))
-    assert sorted(r.id for r in whole) == sorted(str(p["id"]) for p in filled.sandbox.people())
+    whole = filled.read_all(ReadQuery(fields=list(filled.sample(0))))
+    small = filled.read_all(ReadQuery(fields=list(filled.sample(0)), limit=PAGE))
+    assert sorted(r.id for r in whole) == sorted(str(p["id"]) for p in filled.stored())
     assert sorted(r.id for r in small) == sorted(r.id for r in whole)
-    assert sorted(filled.plain(r.values[filled.sandbox.key_field]) for r in whole) == filled.expected_keys(PEOPLE)
+    assert sorted(filled.plain(r.values[filled.key_field]) for r in whole) == filled.expected_keys(PEOPLE)
 
 
 @pytest.mark.parametrize("mode", [ReadMode.FULL, ReadMode.CHANGES])
 def test_a_read_can_go_on_from_every_page(filled: Bench, mode: ReadMode) -> None:
     needs(filled, "read" if mode is ReadMode.FULL else "changes")
     since = filled.sandbox.clock.now() - timedelta(minutes=1) if mode is ReadMode.CHANGES else None
-    pages = list(filled.connector.read(ReadQuery(mode=mode, since=since, limit=PAGE)))
+    pages = filled.pages(ReadQuery(mode=mode, since=since, limit=PAGE))
     assert [page.last for page in pages] == [False] * (len(pages) - 1) + [True]
-    everybody = {str(p["id"]) for p in filled.sandbox.people()}
+    everybody = {str(p["id"]) for p in filled.stored()}
     seen: set[str] = set()
     for page in pages[:-1]:
         seen |= {r.id for r in page.records}
@@ -122,8 +123,8 @@ def test_only_changes_are_read(filled: Bench) -> None:
 
 def test_records_by_id_tell_which_are_gone(filled: Bench) -> None:
     needs(filled, "read")
-    ids = [str(p["id"]) for p in filled.sandbox.people()][:3]
-    pages = list(filled.connector.read(ReadQuery(mode=ReadMode.IDS, ids=[*ids, "987654321"])))
+    ids = [str(p["id"]) for p in filled.stored()][:3]
+    pages = filled.pages(ReadQuery(mode=ReadMode.IDS, ids=[*ids, "987654321"]))
     assert sorted(r.id for page in pages for r in page.records) == sorted(ids)
     assert [i for page in pages for i in page.deleted_ids] == ["987654321"]
 
@@ -131,7 +132,34 @@ def test_records_by_id_tell_which_are_gone(filled: Bench) -> None:
 def test_find_answers_for_every_key(filled: Bench) -> None:
     needs(filled, "find_keys")
     name = filled.capabilities.upsert_key or filled.capabilities.find_keys[0]
-    known = [MatchKey(name, str(filled.sandbox.sample_values(n)[filled.sandbox.key_field]).upper()) for n in (1, 2)]
+    known = [MatchKey(name, str(filled.sample(n)[filled.key_field]).upper()) for n in (1, 2)]
     nobody = MatchKey(name, "nobody@example.com")
-    found = filled.connector.find(CONTACTS, [*known, nobody])
+    found = filled.connector.find(filled.entity, [*known, nobody])
     assert {key: len(records) for key, records in found.items()} == {known[0]: 1, known[1]: 1, nobody: 0}
+
+
+def test_one_page_by_its_number(filled: Bench) -> None:
+    needs(filled, "paged")
+    every = [r.id for r in filled.read_all(ReadQuery())]
+    found = filled.pages(ReadQuery(mode=ReadMode.PAGE, page=2, limit=PAGE))
+    assert [r.id for r in found[0].records] == every[PAGE : 2 * PAGE]
+    assert [(len(found), found[0].last)] == [(1, False)]
+    beyond = filled.pages(ReadQuery(mode=ReadMode.PAGE, page=99, limit=PAGE))
+    assert [(list(page.records), page.last) for page in beyond] == [([], True)]
+
+
+def test_words_find_records(filled: Bench) -> None:
+    needs(filled, "search")
+    words = str(filled.sample(3)[filled.key_field])
+    (page,) = filled.pages(ReadQuery(mode=ReadMode.PAGE, query=words))
+    assert words.lower() in {filled.plain(r.values[filled.key_field]) for r in page.records}
+
+
+def test_every_field_of_a_record_is_described(filled: Bench) -> None:
+    needs(filled, "read")
+    specs = {spec.key: spec for spec in filled.connector.describe(filled.entity)}
+    for record in filled.read_all(ReadQuery(fields=list(filled.sample(0)))):
+        assert record.values.keys() <= specs.keys()
+    for spec in specs.values():
+        assert not spec.depends_on or spec.depends_on in specs
+        assert {pair for _value, share in spec.options_by for pair in share} <= set(spec.options)

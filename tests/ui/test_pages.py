@@ -153,7 +153,8 @@ def seen(page: str) -> str:
     ["index", "contacts_contact_changelist", "contacts_contact_add", "contacts_contact_import",
      "connectors_connection_changelist", "connectors_connection_add", "syncjobs_run_changelist",
      "syncjobs_contactsync_changelist", "syncjobs_runitem_changelist", "crmsync_apitoken_changelist",
-     "crmsync_apitoken_add", "auth_user_changelist", "django_q_schedule_changelist", "django_q_ormq_changelist"],
+     "syncjobs_inboundevent_changelist", "crmsync_apitoken_add", "auth_user_changelist",
+     "django_q_schedule_changelist", "django_q_ormq_changelist"],
 )  # fmt: skip
 def test_no_english_is_left_on_a_russian_page(
     browser: Client, connection: Connection, make_people: Any, page: str

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from connectors.amocrm.connector import AmoCRM
+from connectors.amocrm.finding import FRESH_SECONDS
 from connectors.amocrm.sandbox import CONTACTS as PATH
 from connectors.amocrm.sandbox import AmoSandbox
 from connectors.core.clock import ManualClock
@@ -97,10 +98,11 @@ def test_a_phone_is_found_however_it_is_written_and_nobody_else(filters: bool, m
     assert not any(records for asked, records in found.items() if asked != key)
 
 
-def test_an_index_knows_what_was_created_since(sandbox: AmoSandbox) -> None:
+def test_an_index_knows_what_others_have_created_since(sandbox: AmoSandbox) -> None:
     connector = connect(sandbox)
     keys = [MatchKey("email", f"person{n}@example.com") for n in range(60)]
     assert not any(connector.find(CONTACTS, keys).values())
+    sandbox.clock.sleep(FRESH_SECONDS + 1)
     number = store(sandbox, emails=["Person3@Example.com"])
     assert [r.id for r in connector.find(CONTACTS, keys)[keys[3]]] == [number]
 
