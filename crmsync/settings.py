@@ -84,6 +84,8 @@ TEMPLATES = [
 ]
 
 DATABASES = {"default": env.database()}
+# A connector that reads a foreign database at run time brings the router that keeps our models away from it.
+DATABASE_ROUTERS = [f"connectors.{path.parent.name}.router.Router" for path in BASE_DIR.glob("connectors/*/router.py")]
 
 # Shared by all processes: the login brake counts in it.
 CACHES = {
@@ -248,7 +250,10 @@ Q_CLUSTER = {
     "max_rss": 400_000,
 }
 
+LOG_DIR = env.str("LOG_DIR", default="")
 LOGGING = logs.configure(
-    env.str("LOG_LEVEL", default="INFO").upper(), as_json=env.str("LOG_FORMAT", default="json") == "json"
+    env.str("LOG_LEVEL", default="INFO").upper(),
+    as_json=env.str("LOG_FORMAT", default="json") == "json",
+    folder=Path(LOG_DIR) if LOG_DIR else None,
 )
 SILENCED_SYSTEM_CHECKS: list[str] = []

@@ -147,6 +147,11 @@ def start_push(connection: Connection, run: Run | None = None) -> None:
     async_task("syncjobs.tasks.push_now", connection.pk, run.pk if run else None, group=f"push {connection.key}")
 
 
+def start_pull(connection: Connection) -> None:
+    """Asks a worker to read what the connection holds into the hub now."""
+    async_task("syncjobs.tasks.pull_now", connection.pk, group=f"pull {connection.key}")
+
+
 def start_route(route: Route, *, full: bool = False) -> None:
     """Asks a worker to run the route now."""
     async_task("syncjobs.tasks.run_route", route.pk, full, group=f"route {route.pk}")

@@ -20,6 +20,7 @@ from connectors.core.types import (
     DefaultRule,
     FieldSpec,
     Health,
+    Inspection,
     MatchKey,
     Outcome,
     Page,
@@ -104,6 +105,11 @@ class Connector(ABC):
     @abstractmethod
     def check(self) -> Health:
         """The cheapest authenticated read; creates nothing. Raises ApiError (AUTH, CONFIG, TRANSIENT …)."""
+
+    def inspect(self) -> Inspection:
+        """What the account is like and lacks, for whoever sets it up. Raises ApiError when it cannot be asked."""
+        health = self.check()
+        return Inspection({"account": health.account}, warnings=health.warnings)
 
     @abstractmethod
     def describe(self, entity: str = CONTACTS) -> list[FieldSpec]:

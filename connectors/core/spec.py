@@ -33,8 +33,9 @@ class ConfigKind(StrEnum):
 class ConfigField:
     """One setting of a connection: draws the form, reads the environment, is checked before use.
 
-    `env` defaults to the connector's prefix and the upper-cased name: BREVO_API_KEY. Where `signs_in` is true the
-    connection counts as configured only when this field has a value.
+    `env` defaults to the connector's prefix and the upper-cased name: BREVO_API_KEY. `env_aliases` are further names,
+    asked in their order where that variable is empty. Where `signs_in` is true the connection counts as configured only
+    when this field has a value.
     """
 
     name: str
@@ -45,6 +46,7 @@ class ConfigField:
     help: str = ""
     choices: tuple[tuple[str, str], ...] = ()
     env: str = ""
+    env_aliases: tuple[str, ...] = ()
     signs_in: bool = False
     advanced: bool = False
 
