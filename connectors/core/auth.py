@@ -31,13 +31,14 @@ NOT_RENEWED = "The access could not be renewed just now; it is tried again."
 class Tokens:
     """A pair as the token endpoint gave it. `refresh` is "" for a token that cannot be renewed.
 
-    `account` is the remote account's own id, where the endpoint tells it.
+    `account` is the remote account's own id and `scope` what was granted, where the endpoint tells them.
     """
 
     access: str = field(repr=False)
     refresh: str = field(default="", repr=False)
     expires_at: datetime | None = None
     account: str = ""
+    scope: str = ""
 
     def expires_within(self, span: timedelta, now: datetime) -> bool:
         return self.expires_at is not None and self.expires_at - now <= span
@@ -250,4 +251,5 @@ def tokens_from(answer: Any, now: datetime, previous: Tokens | None = None) -> T
     except (KeyError, TypeError, ValueError, OverflowError):
         expires_at = None
     refresh = body.get("refresh_token") or (previous.refresh if previous else "")
-    return Tokens(access, str(refresh), expires_at, previous.account if previous else "")
+    scope = body.get("scope") or (previous.scope if previous else "")
+    return Tokens(access, str(refresh), expires_at, previous.account if previous else "", str(scope))

@@ -18,7 +18,7 @@ class Limiter(Protocol):
         """
 
     def reserve_units(self, key: str, units: int, most: int, seconds: float) -> float:
-        """Claims `units` of the `most` that any `seconds` may hold, after all claims before; answers the wait for them."""
+        """Claims `units` of the `most` that any `seconds` may hold, not before earlier claims; answers the wait."""
 
     def hold(self, key: str, seconds: float) -> None:
         """No slot before `seconds` from now: the remote system asked for a pause."""
