@@ -76,13 +76,14 @@ class Creator:
         if len(rows) > SINGLES:
             self._write_batch(ledger, rows)
             return
-        lost = []
+        lost: list[tuple[Row, ApiError]] = []
         for row in rows:
             if self._full:
                 ledger.fail(row.change, ApiError(ErrorKind.DATA, ACCOUNT_FULL, detail=FULL))
-            elif not self._written_alone(ledger, row):
-                lost.append(row)
-        self._look_for(ledger, lost, ApiError(ErrorKind.UNKNOWN, _SILENT))
+            elif (error := self._write_alone(ledger, row)) is not None:
+                lost.append((row, error))
+        if lost:
+            self._look_for(ledger, [row for row, _error in lost], lost[-1][1])
 
     def _write_batch(self, ledger: Ledger, rows: Sequence[Row]) -> None:
         contacts = [{"contactPerson": row.body} for row in rows]
@@ -96,22 +97,22 @@ class Creator:
             return
         self._settle(ledger, rows, reply.member("createdPeople"))
 
-    def _written_alone(self, ledger: Ledger, row: Row) -> bool:
-        """False when the answer was lost."""
+    def _write_alone(self, ledger: Ledger, row: Row) -> ApiError | None:
+        """The error of a lost answer, which leaves the row open."""
         path = f"{CREATE}?personFields={ANSWERED_FIELDS}&sources={CONTACT_SOURCE}"
         call = Call("POST", path, endpoint=CREATE, json=row.body, limits=SINGLE_WRITE, repeatable=False)
         try:
             reply = self._client.mutate(call)
         except ApiError as e:
             if e.kind is ErrorKind.UNKNOWN:
-                self._finder.doubt()
-                return False
+                return e
             self._failed(ledger, [row], e)
-            return True
+            return None
         person = reply.json if isinstance(reply.json, dict) else {}
-        if name_of(person):
-            self._created(ledger, row, person)
-        return bool(name_of(person))
+        if not name_of(person):
+            return ApiError(ErrorKind.UNKNOWN, _SILENT)
+        self._created(ledger, row, person)
+        return None
 
     def _settle(self, ledger: Ledger, rows: Sequence[Row], answers: Any) -> None:
         """By the mark: the order of the answer is not promised (sheet 4.7)."""

@@ -120,12 +120,10 @@ class GoogleOAuth(OAuth2):
 
         client = ApiClient(self._context, f"{parts.scheme}://{parts.netloc}", classify=classify)
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        body = urlencode(form).encode()
+        call = Call("POST", parts.path, body=body, headers=headers, limits=(), repeatable=repeatable)
         try:
-            return client.send(
-                Call(
-                    "POST", parts.path, body=urlencode(form).encode(), headers=headers, limits=(), repeatable=repeatable
-                )
-            )
+            return client.send(call)
         finally:
             client.close()
 

@@ -76,9 +76,8 @@ def info_of(body: Any) -> Mapping[str, Any]:
 
 def contact_errors(body: Any) -> dict[str, int]:
     """The code of every contact that a refused batch names: by its index, or by its resource name."""
-    named: Mapping[str, Any] = next(
-        (d["contactErrors"] for d in _details(body) if isinstance(d.get("contactErrors"), dict)), {}
-    )
+    listed = (detail.get("contactErrors") for detail in _details(body))
+    named: Mapping[str, Any] = next((errors for errors in listed if isinstance(errors, dict)), {})
     return {str(name): int(held.get("code") or 0) for name, held in named.items() if isinstance(held, dict)}
 
 

@@ -70,11 +70,8 @@ class Authority:
         params = {"state": asked.get("state", "")}
         if asked.get("answer") == "deny":
             return self._back({**params, "error": "access_denied"})
-        scopes = [
-            scope
-            for scope in asked.get("scope", "").split()
-            if asked.get("answer") == "allow" or scope != CONTACTS_SCOPE
-        ]
+        unticked = () if asked.get("answer") == "allow" else (CONTACTS_SCOPE,)
+        scopes = [scope for scope in asked.get("scope", "").split() if scope not in unticked]
         consent = "consent" in asked.get("prompt", "") or not self.consented
         self.consented = True
         code = "4/0A" + secrets.token_urlsafe(32)

@@ -49,9 +49,7 @@ def expired_sync_token() -> Refused:
 
 
 def service_disabled() -> Refused:
-    sentence = (
-        "People API has not been used in project 123 before or it is disabled. Enable it by visiting the console."
-    )
+    sentence = "People API has not been used in project 123 before or it is disabled. Enable it by visiting …"
     return refusal(403, "PERMISSION_DENIED", sentence, _info("SERVICE_DISABLED", "googleapis.com"))
 
 
