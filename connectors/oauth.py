@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Mapping
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -33,6 +34,35 @@ class StateInvalid(Exception):
 def can_connect(connection: Connection) -> bool:
     """Whether a person gives access to this connection in a browser."""
     return connection.spec.auth is Auth.OAUTH2
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What is known of a connection's access, without a secret. `usable`: no person has to give it first."""
+
+    usable: bool
+    expires_at: datetime | None = None
+    scopes: tuple[str, ...] = ()
+
+
+def access(connection: Connection) -> Access:
+    """Asks nobody but the hub's own store."""
+    if connection.spec.missing(connection.settings_and_secrets()):
+        return Access(usable=False)
+    if can_connect(connection) and not _is_typed_in(connection):
+        grant = services.token_store(connection).peek()
+        if grant.tokens is None:
+            return Access(usable=False)
+        lasts = bool(grant.tokens.refresh) or not grant.tokens.expires_within(timedelta(0), timezone.now())
+        scopes = tuple(grant.tokens.scope.split())
+        return Access(lasts and not grant.broken, grant.tokens.expires_at, scopes)
+    return Access(usable=True)
+
+
+def _is_typed_in(connection: Connection) -> bool:
+    """Whether a token of the settings takes the place of the one that a person gives in a browser."""
+    key = connection.spec.api_key()
+    return key is not None and bool(connection.settings_and_secrets().get(key.name))
 
 
 def start(connection: Connection, *, user_id: int, session_key: str = "") -> str:

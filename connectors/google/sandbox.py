@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl
@@ -12,14 +11,13 @@ from connectors.core.sandbox import Sandbox, SandboxReply, SandboxRequest, route
 from connectors.core.types import Capabilities
 from connectors.google import sandbox_oauth as oauth
 from connectors.google import sandbox_refusals as refusals
-from connectors.google.sandbox_examination import PARTS, Complaint, complaint, mask, person
+from connectors.google.sandbox_answers import answered, members, plain, row, told
+from connectors.google.sandbox_examination import Complaint, complaint, mask, person
 from connectors.google.sandbox_lists import Lists
-from connectors.google.sandbox_people import Book, Contact, shown
+from connectors.google.sandbox_people import Book, shown
+from connectors.google.sandbox_quotas import DELETES, READS, WRITES, Quota, Quotas
 
 ACCESS_TOKEN = "ya29.sandbox"  # noqa: S105 - the stand-in's only lasting token
-READS = ("critical_read_requests", "Critical read requests (Contact and Profile Reads)")
-WRITES = ("critical_write_requests", "Critical write requests (Contact Creates and Updates)")
-DELETES = ("write_requests", "Write requests (Contact Deletes and Contact Group Writes)")
 MOST, MOST_DELETED, CAPACITY = 200, 500, 25_000
 
 
@@ -54,8 +52,7 @@ class GoogleSandbox(Sandbox):
         self.names_errors, self.writes_in_part = names_errors, writes_in_part
         self.scopes = {oauth.CONTACTS_SCOPE}
         self.api_enabled = True
-        self._per_minute = per_minute
-        self._spent: dict[str, deque[float]] = {}
+        self.quotas = Quotas(self.clock, per_minute)
 
     def config(self, base_url: str) -> dict[str, Any]:
         return {**self._addresses(base_url), "access_token": ACCESS_TOKEN}
@@ -73,7 +70,7 @@ class GoogleSandbox(Sandbox):
     def people(self) -> list[dict[str, Any]]:
         """Every stored contact as {"id", name parts, "emailAddresses": the first one, "email": the same}."""
         with self.lock:
-            return [_plain(contact) for contact in self.book.living()]
+            return [plain(contact) for contact in self.book.living()]
 
     def sample_values(self, number: int) -> dict[str, Any]:
         return {"givenName": f"Ann {number}", "familyName": "Bell", "emailAddresses": f"person{number}@example.com"}
@@ -123,16 +120,9 @@ class GoogleSandbox(Sandbox):
         kind = "text/html; charset=UTF-8" if isinstance(reply.body, bytes) else "application/json; charset=UTF-8"
         return SandboxReply(reply.status, reply.body, {"content-type": kind, **reply.headers})
 
-    def _charge(self, quota: tuple[str, str], units: int) -> None:
-        if not self.enforce_limits:
-            return
-        now = self.clock.monotonic()
-        spent = self._spent.setdefault(quota[0], deque())
-        while spent and spent[0] <= now - 60.0:
-            spent.popleft()
-        if len(spent) + units > self._per_minute:
-            raise refusals.over_quota(*quota, self._per_minute)
-        spent.extend([now] * units)
+    def _charge(self, quota: Quota, units: int) -> None:
+        if self.enforce_limits:
+            self.quotas.charge(quota, units)
 
     @route("GET", oauth.PAGE)
     def consent_page(self, request: SandboxRequest) -> SandboxReply:
@@ -173,7 +163,7 @@ class GoogleSandbox(Sandbox):
     def create(self, request: SandboxRequest) -> SandboxReply:
         self._charge(READS, 1)
         self._charge(WRITES, 1)
-        body, members = request.json(), _answered(request.query.get("personFields"))
+        body, members = request.json(), answered(request.query.get("personFields"))
         self._room(1)
         person(body, "person")
         self._refuse(complaint(body, addresses=self.addresses))
@@ -192,19 +182,19 @@ class GoogleSandbox(Sandbox):
         self._refuse(self._update_fault(f"people/{number}", body))
         contact = self.book.everybody[f"people/{number}"]
         self.book.write(contact, body, fields)
-        return SandboxReply(200, shown(contact, _answered(request.query.get("personFields"))))
+        return SandboxReply(200, shown(contact, answered(request.query.get("personFields"))))
 
     @route("POST", "/v1/people:batchCreateContacts")
     def batch_create(self, request: SandboxRequest) -> SandboxReply:
         self._charge(READS, 6)
         self._charge(WRITES, 6)
-        body = _members(request.json(), {"contacts", "readMask", "sources"})
+        body = members(request.json(), {"contacts", "readMask", "sources"})
         contacts = body.get("contacts")
         if not isinstance(contacts, list) or not 1 <= len(contacts) <= MOST:
             raise refusals.invalid()
         for number, item in enumerate(contacts):
             at = f"contacts[{number}]"
-            person(_members(item, {"contactPerson"}, at).get("contactPerson"), f"{at}.contact_person")
+            person(members(item, {"contactPerson"}, at).get("contactPerson"), f"{at}.contact_person")
         self._room(len(contacts))
         bodies = {str(number): item["contactPerson"] for number, item in enumerate(contacts)}
         wrong = {name: fault for name, b in bodies.items() if (fault := complaint(b, addresses=self.addresses))}
@@ -214,13 +204,13 @@ class GoogleSandbox(Sandbox):
         if wrong:
             raise refusals.batch("BatchCreateContacts", wrong, named=self.names_errors)
         # The order of the answer is not that of the request.
-        return SandboxReply(200, _told("createdPeople", [_row(c, body.get("readMask")) for c in made[::-1]], body))
+        return SandboxReply(200, told("createdPeople", [row(c, body.get("readMask")) for c in made[::-1]], body))
 
     @route("POST", "/v1/people:batchUpdateContacts")
     def batch_update(self, request: SandboxRequest) -> SandboxReply:
         self._charge(READS, 6)
         self._charge(WRITES, 6)
-        body = _members(request.json(), {"contacts", "updateMask", "readMask", "sources"})
+        body = members(request.json(), {"contacts", "updateMask", "readMask", "sources"})
         contacts = body.get("contacts")
         if isinstance(contacts, list):
             raise refusals.invalid("Invalid JSON payload received. Cannot bind a list to map for field 'contacts'.")
@@ -235,13 +225,13 @@ class GoogleSandbox(Sandbox):
             self.book.write(self.book.everybody[name], contacts[name], fields)
         if wrong:
             raise refusals.batch("BatchUpdateContacts", wrong, named=self.names_errors)
-        rows = {name: _row(self.book.everybody[name], body.get("readMask")) for name in contacts}
-        return SandboxReply(200, _told("updateResult", rows, body))
+        rows = {name: row(self.book.everybody[name], body.get("readMask")) for name in contacts}
+        return SandboxReply(200, told("updateResult", rows, body))
 
     @route("POST", "/v1/people:batchDeleteContacts")
     def batch_delete(self, request: SandboxRequest) -> SandboxReply:
         self._charge(DELETES, 10)
-        names = _members(request.json(), {"resourceNames"}).get("resourceNames")
+        names = members(request.json(), {"resourceNames"}).get("resourceNames")
         if not isinstance(names, list) or not 1 <= len(names) <= MOST_DELETED:
             raise refusals.invalid()
         if any(self.book.get(name) is None for name in names):
@@ -269,38 +259,6 @@ class GoogleSandbox(Sandbox):
     def _refuse(self, fault: Complaint | None) -> None:
         if fault is not None:
             raise refusals.refusal(refusals.STATUSES[fault[0]], refusals.NAMES[fault[0]], fault[1])
-
-
-def _members(body: Any, known: set[str], at: str = "") -> dict[str, Any]:
-    if not isinstance(body, dict):
-        raise refusals.invalid()
-    for name in body.keys() - known:
-        raise refusals.unknown_name(name, at)
-    return body
-
-
-def _answered(text: str | None) -> list[str]:
-    return mask(text, "personFields") if text else ["metadata", *PARTS]
-
-
-def _row(contact: Contact, text: Any) -> dict[str, Any]:
-    members = mask(text, "readMask") if text else []
-    row = {"httpStatusCode": 200, "person": shown(contact, members), "requestedResourceName": contact.name}
-    return {**row, "status": {}}
-
-
-def _told(name: str, rows: Any, body: Mapping[str, Any]) -> dict[str, Any]:
-    """Without a readMask nothing comes back at all."""
-    return {name: rows} if body.get("readMask") else {}
-
-
-def _plain(contact: Contact) -> dict[str, Any]:
-    names = (contact.lists.get("names") or [{}])[0]
-    address = (contact.lists.get("emailAddresses") or [{}])[0].get("value")
-    told = {"id": contact.name, **{part: text for part, text in names.items() if part != "_main"}}
-    organization = (contact.lists.get("organizations") or [{}])[0]
-    told |= {part: organization[part] for part in ("name", "title") if part in organization}
-    return {**told, "emailAddresses": address, "email": address}
 
 
 SANDBOX = GoogleSandbox
