@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import orjson
 import pytest
 from django.test import Client
 from django.utils import timezone
@@ -16,6 +17,7 @@ from connectors.core.clock import ManualClock
 from connectors.core.testing import SandboxAdapter
 from connectors.models import Connection, ConnectionState, OAuthGrant, OAuthState
 from syncjobs import setup
+from syncjobs.compat import seed_000
 from tests.oauth.browser import allow, callback_of
 
 URL = "https://sandbox.example.com"
@@ -143,3 +145,22 @@ def test_idle_accounts_are_renewed_ahead_and_dead_ones_wait_for_a_person(
     connection.refresh_from_db()
     assert connection.state == ConnectionState.NEEDS_ATTENTION
     assert "econnect" in connection.state_message
+
+
+def test_the_seed_is_told_whose_access_is_missing(
+    slug: str, sandbox: Any, connection: Connection, page: Client
+) -> None:
+    def told() -> Any:
+        answer = seed_000.access_missing(slug)
+        return None if answer is None else (answer.status_code, orjson.loads(answer.content))
+
+    query = "" if slug == seed_000.SLUG else f"?connection={slug}"
+    missing = 401, {"detail": "Google auth required", "auth_url": f"/auth/google/start{query}"}
+    assert told() == missing
+    page.get(f"{callback_of(sandbox)}?{allow(sandbox, page.get(f'/auth/{slug}/start')['Location'])}")
+    assert told() is None
+    assert oauth.access(connection).expires_at is not None
+    OAuthGrant.objects.update(broken="withdrawn")
+    assert told() == missing
+    connection.delete()
+    assert told() == missing
