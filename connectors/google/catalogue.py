@@ -5,19 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from connectors.core.types import FieldSpec, Prepared
-from connectors.google.client import CONNECTIONS, CONTACT_SOURCE, GoogleClient
 from connectors.google.fields import PLACES, USER_DEFINED, custom_key, spec_of
+from connectors.google.reading import Reader
 from connectors.google.wire import labels_of
-
-# Labels are nowhere listed: those in use among the contacts that were changed last are offered.
-LOOKED_AT = 1000
 
 
 class Catalogue:
     """`named` are labels that the settings name besides."""
 
-    def __init__(self, client: GoogleClient, named: Sequence[str]) -> None:
-        self._client, self._named = client, named
+    def __init__(self, reader: Reader, named: Sequence[str]) -> None:
+        self._reader, self._named = reader, named
 
     def described(self) -> list[FieldSpec]:
         """Raises ApiError."""
@@ -31,8 +28,5 @@ class Catalogue:
         return Prepared(known, tuple(w for key, w in zip(wanted, warnings, strict=True) if key not in known))
 
     def _in_use(self) -> set[str]:
-        params = [("personFields", USER_DEFINED), ("sources", CONTACT_SOURCE), ("pageSize", str(LOOKED_AT))]
-        reply = self._client.ask(CONNECTIONS, [*params, ("sortOrder", "LAST_MODIFIED_DESCENDING")])
-        people = reply.member("connections")
-        listed = [p for p in people if isinstance(p, dict)] if isinstance(people, list) else []
-        return {label for person in listed for label in labels_of(person)}
+        # Labels are nowhere listed: those in use among the contacts that were changed last are offered.
+        return {label for person in self._reader.newest(USER_DEFINED) for label in labels_of(person)}

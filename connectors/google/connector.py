@@ -153,7 +153,7 @@ class GoogleContacts(Connector):
     @cached_property
     def catalogue(self) -> Catalogue:
         named = str(self.config.get("custom_fields") or "").split(",")
-        return Catalogue(self.client, [label.strip() for label in named if label.strip()])
+        return Catalogue(self._reader, [label.strip() for label in named if label.strip()])
 
     @cached_property
     def finder(self) -> Finder:

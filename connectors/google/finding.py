@@ -54,18 +54,19 @@ class Finder:
     def marked(self, marks: Iterable[str]) -> dict[str, list[str]]:
         """The contacts that carry our marks, by their resource names, as far as the account was read.
 
-        After a doubt everything is read anew: what was just written shows late among the changes (sheet 4.4, 8).
+        Where nobody has looked anything up yet, the newest ones are looked at: those of a process that died are among
+        them. After a doubt everything is read anew: what was just written shows late among the changes (sheet 4.4, 8).
         """
         with self._lock:
             if self._in_doubt:
                 self._keep_up()
+            elif self._looked_at is None and not self._names:
+                self._take(self._reader.newest(INDEXED_FIELDS))
             return {mark: sorted(self._names.get(f"mark:{mark}", ())) for mark in marks}
 
     def created(self, name: str, mark: str, values: Mapping[str, Any]) -> None:
         """The hub itself has made this contact: it need not be read again to be known."""
         with self._lock:
-            if self._looked_at is None:
-                return
             given = [(kind, point.value) for member, kind in _LISTS.items() for point in points(values.get(member))]
             self._add(name, {f"mark:{mark}", *(self._identity(kind, text) for kind, text in given)})
 
@@ -89,10 +90,13 @@ class Finder:
         if not sync_token:
             self._names = {}
         for listing in self._reader.pages(INDEXED_FIELDS, sync_token=sync_token):
-            for person in listing.people:
-                if not is_deleted(person):
-                    self._add(name_of(person), self._identities(person))
+            self._take(listing.people)
             self._sync_token = listing.sync_token or self._sync_token
+
+    def _take(self, people: Iterable[Mapping[str, Any]]) -> None:
+        for person in people:
+            if not is_deleted(person):
+                self._add(name_of(person), self._identities(person))
 
     def _add(self, name: str, identities: Iterable[str]) -> None:
         for identity in identities:

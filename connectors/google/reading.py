@@ -73,6 +73,11 @@ class Reader:
                 return
             page_token, first = listing.next_page, False
 
+    def newest(self, fields: str) -> list[dict[str, Any]]:
+        """The contacts that were made or changed last, a page of them."""
+        params = [("personFields", fields), ("sources", CONTACT_SOURCE), ("pageSize", str(PAGE))]
+        return self._page([*params, ("sortOrder", "LAST_MODIFIED_DESCENDING")], "").people
+
     def people(self, names: Sequence[str], fields: str = PERSON_FIELDS) -> dict[str, dict[str, Any]]:
         """Those that exist, by the names they were asked for; the answer may name them otherwise (sheet 4.3)."""
         found: dict[str, dict[str, Any]] = {}
