@@ -241,8 +241,7 @@ class GoogleSandbox(Sandbox):
         return SandboxReply(200, {})
 
     def _got(self, name: str, members: list[str]) -> dict[str, Any]:
-        merged = next((c for c in self.book.living() if name in c.former), None)
-        contact = self.book.get(name) or merged
+        contact = self.book.get(name) or self.book.get(self.book.merged.get(name, ""))
         if contact is None:
             status = {"code": 5, "message": "Requested entity was not found."}
             return {"httpStatusCode": 404, "requestedResourceName": name, "status": status}

@@ -44,6 +44,7 @@ class Book:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self.everybody: dict[str, Contact] = {}
+        self.merged: dict[str, str] = {}
         self.revision = 0
 
     def living(self) -> list[Contact]:
@@ -55,7 +56,7 @@ class Book:
 
     def since(self, revision: int) -> list[Contact]:
         """In the order of their last change."""
-        return sorted((c for c in self.everybody.values() if c.revision > revision), key=lambda c: c.revision)
+        return [contact for contact in self.everybody.values() if contact.revision > revision]
 
     def create(self, body: Mapping[str, Any]) -> Contact:
         made = Contact(_FIRST + len(self.everybody), {}, 0, self._clock.now())
@@ -80,6 +81,7 @@ class Book:
         """As somebody does in the web page: one of the two goes on under the other's name."""
         self.delete(contact)
         into.former.append(contact.name)
+        self.merged[contact.name] = into.name
         self._touch(into)
 
     def update_fault(self, name: str, body: Mapping[str, Any]) -> Complaint | None:
@@ -96,6 +98,8 @@ class Book:
     def _touch(self, contact: Contact) -> None:
         self.revision += 1
         contact.revision, contact.changed = self.revision, self._clock.now()
+        # The dictionary's own order is that of the last change.
+        self.everybody[contact.name] = self.everybody.pop(contact.name)
 
 
 def shown(contact: Contact, members: Sequence[str]) -> dict[str, Any]:
