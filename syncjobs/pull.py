@@ -14,6 +14,7 @@ from connectors.core.errors import ApiError
 from connectors.core.metrics import Totals
 from connectors.core.types import CONTACTS
 from connectors.models import Connection
+from contacts.garbage import rare_collection
 from syncjobs import routes, runs
 from syncjobs.errors import Refused
 from syncjobs.models import Run, RunKind, RunStatus
@@ -56,7 +57,7 @@ def _run(
     runs.reap(connection)
     run = runs.start(connection, RunKind.PULL, trigger=trigger)
     totals = Totals()
-    with runs.held(run):
+    with runs.held(run), rare_collection():
         try:
             stopped = _carry_out(run, work, routes.terms_of(connection, explicit=explicit), totals, progress)
         finally:

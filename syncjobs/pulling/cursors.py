@@ -24,6 +24,12 @@ SELECT external_id FROM syncjobs_scanned WHERE cursor_id = %(cursor)s AND scan =
 """
 
 
+_NOTE = """
+INSERT INTO syncjobs_scanned (cursor_id, scan, external_id)
+SELECT %(cursor)s, %(scan)s, unnest(%(ids)s::varchar[])
+"""
+
+
 class Reading:
     """One connection's reading of its contacts: full when it has to be, else only what changed."""
 
@@ -83,12 +89,9 @@ class Reading:
         Scanned.objects.filter(cursor=cursor).delete()
 
     def _note(self, ids: Sequence[str]) -> None:
-        with (
-            database.cursor() as sql,
-            sql.copy(f"COPY {Scanned._meta.db_table} (cursor_id, scan, external_id) FROM STDIN") as copy,
-        ):
-            for external_id in ids:
-                copy.write_row((self.cursor.pk, self.cursor.scan, external_id))
+        params = {"cursor": self.cursor.pk, "scan": self.cursor.scan, "ids": list(ids)}
+        with database.cursor() as sql:
+            sql.execute(_NOTE, params)
 
 
 def _now() -> datetime:

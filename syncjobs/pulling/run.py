@@ -30,9 +30,9 @@ from syncjobs.rules import PushRules
 Progress = Callable[[Run, int], None]
 
 # Small pages that come quickly are stored together; what comes slowly is stored as it comes.
-STORED_TOGETHER = 1000
+STORED_TOGETHER = 2500
 STORE_AFTER_SECONDS = 0.5
-PAGES_AHEAD = 2
+PAGES_AHEAD = 4
 IDS_AT_ONCE = 1000
 # More deletions than this at once ask a person: of all linked records, and in any case so many.
 MISSING_SHARE, MISSING_FEW = 0.1, 20
