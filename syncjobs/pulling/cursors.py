@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import connection as database
 from django.utils import timezone
@@ -89,7 +90,7 @@ class Reading:
         Scanned.objects.filter(cursor=cursor).delete()
 
     def _note(self, ids: Sequence[str]) -> None:
-        params = {"cursor": self.cursor.pk, "scan": self.cursor.scan, "ids": list(ids)}
+        params: dict[str, Any] = {"cursor": self.cursor.pk, "scan": self.cursor.scan, "ids": list(ids)}
         with database.cursor() as sql:
             sql.execute(_NOTE, params)
 

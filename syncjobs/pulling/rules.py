@@ -29,6 +29,7 @@ from syncjobs.rules import EMPTY, PushRules, Rule, jsonable
 REVERSIBLE = ("", "text")
 _ATTRIBUTE = "attributes."
 _TELLING = ("first_name", "last_name", "middle_name", "company", "emails", "phones")
+_SINGLE_POINTS = ("email", "phone")
 _POINTS = {"email": "emails", "emails": "emails", "phone": "phones", "phones": "phones"}
 
 
@@ -92,9 +93,16 @@ class PullRules:
 
     def read(self, values: Mapping[str, Any]) -> Taken:
         """What a record or a snapshot says; the first rule that gives a field a value wins."""
+        return self._read(values, {})
+
+    def _read(self, values: Mapping[str, Any], known: Mapping[tuple[str, str], Any]) -> Taken:
+        """`known` are values read before."""
         taken = Taken()
         normal, found = taken.normal, taken.values
         for pair, reader in self._readers.items():
+            if pair in known:
+                normal[pair] = known[pair]
+                continue
             given = values.get(pair[0])
             try:
                 normal[pair] = None if given in EMPTY else reader(given)
@@ -105,6 +113,19 @@ class PullRules:
                 found[rule.ours] = normal[rule.pair]
         return taken
 
+    def read_agreed(self, snapshot: Mapping[str, Any], now: Mapping[str, Any], taken: Taken) -> Taken:
+        """What a snapshot says. What it has in common with the record's snapshot of now was read with the record."""
+        # A second rule for one field, or one for a single value, may read more in a record than its snapshot tells.
+        shared = {
+            pair: taken.normal[pair]
+            for theirs, pair in self._first.items()
+            if pair[1] not in _SINGLE_POINTS
+            and now.get(theirs) is not None
+            and snapshot.get(theirs) == now[theirs]
+            and pair in taken.normal
+        }
+        return self._read(snapshot, shared)
+
     def canonical(self, theirs: str, taken: Taken, values: Mapping[str, Any]) -> Any:
         """Their value as a snapshot keeps it: normalised as our field would be, in JSON's types; None where empty."""
         pair = self._first.get(theirs, ("", ""))
@@ -113,7 +134,7 @@ class PullRules:
             return value.replace("\0", "") or None
         if value in EMPTY:
             return None
-        if pair[1] in ("email", "phone") and isinstance(value, tuple):
+        if pair[1] in _SINGLE_POINTS and isinstance(value, tuple):
             return primary_value(value)
         return jsonable(_flat(value)) or None
 
@@ -160,9 +181,12 @@ def _email(given: MultiValue, primary: bool) -> Point:
 
 def _points(value: Any, make: Callable[[MultiValue, bool], Point]) -> tuple[Point, ...]:
     """Raises Invalid only when not one of the values can be used."""
+    given_values = several(value)
+    if len(given_values) == 1:
+        return (make(given_values[0], True),)
     made: list[Point] = []
     refused: Invalid | None = None
-    for given in several(value):
+    for given in given_values:
         try:
             made.append(make(given, given.primary))
         except Invalid as e:
@@ -170,7 +194,7 @@ def _points(value: Any, make: Callable[[MultiValue, bool], Point]) -> tuple[Poin
     if refused is not None and not made:
         raise refused
     # The primary one first, as a push sends them.
-    return tuple(sorted(settle_primary(made), key=_secondary)) if len(made) > 1 else settle_primary(made)
+    return tuple(sorted(settle_primary(made), key=_secondary))
 
 
 def _secondary(point: Point) -> bool:
