@@ -134,8 +134,8 @@ class PullRules:
             return value.replace("\0", "") or None
         if value in EMPTY:
             return None
-        if pair[1] in _SINGLE_POINTS and isinstance(value, tuple):
-            return primary_value(value)
+        if isinstance(value, tuple) and isinstance(value[0], Point):
+            return primary_value(value) if pair[1] in _SINGLE_POINTS else [_as_json(point) for point in value]
         return jsonable(_flat(value)) or None
 
     def person(self, taken: Taken) -> ContactRecord:
@@ -204,14 +204,22 @@ def _secondary(point: Point) -> bool:
 def several(value: Any) -> list[MultiValue]:
     """One text, a list of texts or MultiValues, or the same as a snapshot gives it back."""
     found = []
-    for item in value if isinstance(value, list | tuple) else [value]:
-        if isinstance(item, Mapping):
-            item = MultiValue(str(item.get("value") or ""), str(item.get("label") or ""), bool(item.get("primary")))
-        elif not isinstance(item, MultiValue):
-            item = MultiValue("" if item is None else str(item))
+    for item in value if isinstance(value, (list, tuple)) else (value,):
+        if not isinstance(item, MultiValue):
+            item = _as_multi_value(item)
         if item.value.strip():
             found.append(item)
     return found
+
+
+def _as_multi_value(item: Any) -> MultiValue:
+    if isinstance(item, Mapping):
+        return MultiValue(str(item.get("value") or ""), str(item.get("label") or ""), bool(item.get("primary")))
+    return MultiValue("" if item is None else str(item))
+
+
+def _as_json(point: Point | MultiValue) -> dict[str, Any]:
+    return {"value": point.value, "label": point.label, "primary": point.primary}
 
 
 def _text(value: Any) -> str:
@@ -230,9 +238,9 @@ def _date(value: Any) -> date:
 
 def _flat(value: Any) -> Any:
     """In JSON's types: points and multi-values as objects, dates as ISO texts."""
-    if isinstance(value, Point | MultiValue):
-        return {"value": value.value, "label": value.label, "primary": value.primary}
-    if isinstance(value, list | tuple):
+    if isinstance(value, (Point, MultiValue)):
+        return _as_json(value)
+    if isinstance(value, (list, tuple)):
         return [_flat(item) for item in value]
     if isinstance(value, date):
         return value.isoformat()
