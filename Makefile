@@ -43,7 +43,7 @@ check: $(VENV)/.development ## lint, types, import arrows, migrations, API schem
 	$(PY) manage.py check --deploy --fail-level WARNING
 
 lock: $(VENV)/.development ## pin all requirements anew
-	cd requirements && for name in base embedded dev; do \
+	cd requirements && for name in base embedded mssql dev; do \
 		../$(VENV)/bin/uv pip compile --quiet --upgrade --generate-hashes --python-version 3.11 $$name.in -o $$name.txt || exit 1; \
 	done
 

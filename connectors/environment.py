@@ -19,10 +19,11 @@ def values_from_environment(spec: ConnectorSpec) -> dict[str, Any]:
     """The settings that the environment gives, by name. Raises SettingInvalid."""
     found: dict[str, Any] = {}
     for field in spec.config:
-        name = spec.env_name(field)
-        text = _text(name)
-        if text:
-            found[field.name] = parse_setting(field, text, name)
+        for name in (spec.env_name(field), *field.env_aliases):
+            text = _text(name)
+            if text:
+                found[field.name] = parse_setting(field, text, name)
+                break
     return found
 
 

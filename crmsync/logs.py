@@ -2,9 +2,12 @@
 
 import re
 from collections.abc import Mapping, MutableMapping
+from pathlib import Path
 from typing import Any
 
 import structlog
+
+from crmsync import log_files
 
 MASK = "***"
 SECRET_WORDS = "authorization|cookie|token|secret|password|passwd|api[-_]?key|credential|webhook_url"  # noqa: S105
@@ -58,8 +61,11 @@ def redact_event(logger: Any, method: str, event: Event) -> Event:
     return {key: redact(value, key) for key, value in event.items()}
 
 
-def configure(level: str, *, as_json: bool) -> dict[str, Any]:
-    """Django's LOGGING: everything goes to standard error through one formatter."""
+def configure(level: str, *, as_json: bool, folder: Path | None = None) -> dict[str, Any]:
+    """Django's LOGGING: everything goes to standard error through one formatter, and to a file where a folder is given.
+
+    Raises ImproperlyConfigured when the folder cannot be written.
+    """
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_logger_name,
@@ -86,12 +92,19 @@ def configure(level: str, *, as_json: bool) -> dict[str, Any]:
             renderer,
         ],
     }
+    handlers: dict[str, Any] = {"console": {"class": "logging.StreamHandler", "formatter": "structured"}}
+    if folder is not None:
+        handlers["file"] = {
+            "class": "crmsync.log_files.SharedRotatingHandler",
+            "formatter": "structured",
+            "filename": str(log_files.prepared(folder)),
+        }
     return {
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {"structured": formatter},
-        "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "structured"}},
-        "root": {"handlers": ["console"], "level": level},
+        "handlers": handlers,
+        "root": {"handlers": list(handlers), "level": level},
         # Each has a handler of its own unless it is told otherwise.
         "loggers": {
             "django": {"handlers": [], "level": level, "propagate": True},

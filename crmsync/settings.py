@@ -84,6 +84,8 @@ TEMPLATES = [
 ]
 
 DATABASES = {"default": env.database()}
+# A connector that reads a foreign database at run time brings the router that keeps our models away from it.
+DATABASE_ROUTERS = [f"connectors.{path.parent.name}.router.Router" for path in BASE_DIR.glob("connectors/*/router.py")]
 
 # Shared by all processes: the login brake counts in it.
 CACHES = {
@@ -158,6 +160,9 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 10_000  # bulk actions of the admin tick many ro
 PHONE_REGION = env.str("PHONE_REGION", default="RU")
 SYNC_BATCH_SIZE = env.int("SYNC_BATCH_SIZE", default=100)
 SYNC_DEFAULT_INTERVAL_MINUTES = env.int("SYNC_DEFAULT_INTERVAL_MINUTES", default=5)
+# Of the clinic's route, where it is made by itself.
+SYNC_INTERVAL_MINUTES = env.int("SYNC_INTERVAL_MINUTES", default=2)
+SYNC_DEEP_TIMES = env.str("SYNC_DEEP_TIMES", default="08:00, 20:00")
 SYNC_MAX_ATTEMPTS = env.int("SYNC_MAX_ATTEMPTS", default=5)
 HTTP_TIMEOUT = env.float("HTTP_TIMEOUT", default=30.0)
 TOKEN_REFRESH_INTERVAL = env.duration("TOKEN_REFRESH_INTERVAL", default=3600.0, least=60.0)
@@ -248,7 +253,10 @@ Q_CLUSTER = {
     "max_rss": 400_000,
 }
 
+LOG_DIR = env.str("LOG_DIR", default="")
 LOGGING = logs.configure(
-    env.str("LOG_LEVEL", default="INFO").upper(), as_json=env.str("LOG_FORMAT", default="json") == "json"
+    env.str("LOG_LEVEL", default="INFO").upper(),
+    as_json=env.str("LOG_FORMAT", default="json") == "json",
+    folder=Path(LOG_DIR) if LOG_DIR else None,
 )
 SILENCED_SYSTEM_CHECKS: list[str] = []

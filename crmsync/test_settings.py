@@ -18,7 +18,7 @@ if "CRMSYNC_TEST_DATA_DIR" not in os.environ:
     os.environ["CRMSYNC_TEST_DATA_OWNER"] = str(os.getpid())
 os.environ["CRMSYNC_DATA_DIR"] = os.environ["CRMSYNC_TEST_DATA_DIR"]
 os.environ["CRMSYNC_EMBEDDED_FSYNC"] = "off"
-for name in ("SITE_URL", "SECRET_KEY", "CREDENTIAL_KEYS", "DEBUG", "JWT_SECRET", "SUPABASE_JWT_SECRET"):
+for name in ("SITE_URL", "SECRET_KEY", "CREDENTIAL_KEYS", "DEBUG", "LOG_DIR", "JWT_SECRET", "SUPABASE_JWT_SECRET"):
     os.environ.pop(name, None)
 
 from crmsync.settings import *  # noqa: E402, F403

@@ -11,12 +11,13 @@ from connectors import services as connections
 from connectors.core import registry
 from connectors.core.errors import ApiError
 from connectors.core.sandbox import Sandbox
+from connectors.core.types import CONTACTS
 from connectors.models import Connection, ConnectionState
 from contacts.bulk import Incoming, upsert
 from contacts.models import Contact
 from contacts.records import ContactRecord, Point
 from syncjobs import demo_oauth, enqueue, services
-from syncjobs.models import ContactSync
+from syncjobs.compat import seed_002
 
 SAMPLES = 120
 SOURCE = "demo"
@@ -40,8 +41,8 @@ def wanted() -> bool:
 def prepare(addresses: Mapping[str, str], hub: str = "") -> list[str]:
     """Connects the sandboxes at their addresses and queues the samples for them; answers a line for each.
 
-    A sandbox remembers nothing from one start to the next, so what was known of its records is forgotten too. `hub` is
-    our own address as the sandboxes know it.
+    Most sandboxes remember nothing from one start to the next, so what was known of their records is forgotten too.
+    `hub` is our own address as the sandboxes know it.
     """
     if not Contact.objects.alive().exists():
         upsert([Incoming(record) for record in samples()], source=SOURCE)
@@ -49,11 +50,23 @@ def prepare(addresses: Mapping[str, str], hub: str = "") -> list[str]:
     for slug, address in addresses.items():
         connection = _connect(slug, address, hub)
         lines += _give_access(connection)
-        ContactSync.objects.filter(connection=connection).delete()
-        queued = enqueue.enqueue_filtered(connection, enqueue.Filters())
-        services.start_push(connection)
-        lines.append(f"{connection.label}: {queued} contacts are queued.")
-    return lines
+        sandbox = registry.sandbox_class(slug)
+        if sandbox is not None and sandbox.speaks_http:
+            services.forget_records(connection)
+        lines.append(_fill(connection) if connection.spec.entities[CONTACTS].write else _take(connection))
+    return lines + seed_002.demonstrate()
+
+
+def _fill(connection: Connection) -> str:
+    queued = enqueue.enqueue_filtered(connection, enqueue.Filters())
+    services.start_push(connection)
+    return f"{connection.label}: {queued} contacts are queued."
+
+
+def _take(connection: Connection) -> str:
+    """A system that is only read: its contacts come into the hub."""
+    services.start_pull(connection)
+    return f"{connection.label}: its contacts are being read."
 
 
 def samples() -> Iterator[ContactRecord]:

@@ -10,7 +10,7 @@ from django.db import connection as database
 from connectors.core.base import Connector
 from connectors.core.types import CONTACTS, MatchKey, MultiValue, Prepared, RemoteRecord
 from connectors.models import Connection
-from syncjobs import queue, strays
+from syncjobs import queue, routes, strays
 from syncjobs.models import ContactSync
 from syncjobs.plan import Decision, Known, PlanItem, Planner
 from syncjobs.queue import DueLink
@@ -39,7 +39,12 @@ class PagePlanner:
         self.indexed = strays.looked_at(connection) and strays.indexed(connection)
         reference = reference_of(connection) if self.indexed else None
         self.planner = Planner(
-            connection.spec, self.rules, indexed=self.indexed, reference=reference.theirs if reference else ""
+            connection.spec,
+            self.rules,
+            indexed=self.indexed,
+            reference=reference.theirs if reference else "",
+            match_order=reference.match_order(connection.spec) if reference else None,
+            recreate=routes.terms_of(connection).recreate,
         )
         self.page_size = max(connection.claim_size, SMALLEST_PAGE)
 

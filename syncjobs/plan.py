@@ -37,7 +37,8 @@ class Decision(StrEnum):
 class PlanItem:
     """What is to happen to one link, and why. `change` is what would be sent; None where nothing is.
 
-    `rivals` are the ids of several records of theirs that fit equally.
+    `held` is what their record is known to hold of it, in JSON's types. `rivals` are the ids of several records of
+    theirs that fit equally.
     """
 
     link: DueLink
@@ -50,7 +51,13 @@ class PlanItem:
     error: ApiError | None = None
     external_id: str = ""
     snapshot: Mapping[str, Any] = field(default_factory=dict)
+    held: Mapping[str, Any] = field(default_factory=dict)
     rivals: tuple[str, ...] = ()
+
+    def changes(self) -> dict[str, list[Any]]:
+        """By field of theirs what it holds, as far as that is known, and what it would hold."""
+        sent = self.change.values if self.change is not None else {}
+        return {name: [self.held.get(name), jsonable(value)] for name, value in sent.items()}
 
     def pending(self) -> Pending:
         """What to remember of the item until its outcome is known."""
@@ -101,13 +108,23 @@ class Known:
 class Planner:
     """Plans links of one connection by its rules.
 
-    `indexed`: their records without a contact are known here, so that every key of a contact can be looked up; one of
-    them is what their field `reference` holds.
+    `indexed`: their records without a contact are known here, so that every key of a contact can be looked up: what
+    their field `reference` holds, and those of `match_order`. `recreate`: a record that was deleted there is made anew.
     """
 
-    def __init__(self, spec: ConnectorSpec, rules: PushRules, *, indexed: bool = False, reference: str = "") -> None:
+    def __init__(
+        self,
+        spec: ConnectorSpec,
+        rules: PushRules,
+        *,
+        indexed: bool = False,
+        reference: str = "",
+        match_order: Sequence[str] | None = None,
+        recreate: bool = False,
+    ) -> None:
         self.spec, self.rules = spec, rules
-        self.indexed, self._reference = indexed, reference
+        self.indexed, self._reference, self._recreate = indexed, reference, recreate
+        self._match_order = spec.match_order if match_order is None else match_order
         self.capabilities: Capabilities = spec.entities[CONTACTS]
         self._shared_names: dict[tuple[str, ...], tuple[str, ...]] = {}
 
@@ -115,7 +132,7 @@ class Planner:
         """What the link and its contact alone tell: refused, unchanged, or a write whose details are still open."""
         if link.contact.deleted:
             return PlanItem(link, Decision.SKIP, "The contact was deleted from the hub.")
-        if link.gone:
+        if link.gone and not self._recreate:
             return PlanItem(link, Decision.SKIP, f"The record was deleted in {self.spec.label}.")
         missing = next((name for name in self.spec.needs if not link.contact.get(name)), None)
         if missing is not None:
@@ -123,9 +140,9 @@ class Planner:
             return _failure(link, reason)
         mapped = self.rules.apply(link.contact)
         digest = mapped.digest()
-        if link.remote_hash == digest:
+        if link.remote_hash == digest and not link.gone:
             return PlanItem(link, Decision.UNCHANGED, digest=digest)
-        decision = Decision.UPDATE if link.external_id else Decision.CREATE
+        decision = Decision.UPDATE if link.external_id and not link.gone else Decision.CREATE
         return PlanItem(link, decision, mapped=mapped, digest=digest)
 
     def keys_to_find(self, items: Sequence[PlanItem]) -> list[MatchKey]:
@@ -144,7 +161,7 @@ class Planner:
         refers_to = _mapped(item).kept.get(self._reference)
         keys = [MatchKey(REFERENCE, str(refers_to))] if refers_to else []
         points = {"email": contact.emails, "phone": contact.phones}
-        return keys + [MatchKey(name, p.value) for name in self.spec.match_order for p in points.get(name, ())]
+        return keys + [MatchKey(name, p.value) for name in self._match_order for p in points.get(name, ())]
 
     def match_key(self, link: DueLink) -> MatchKey | None:
         """The first key of the connector's match order that the contact has."""
@@ -182,7 +199,7 @@ class Planner:
             sentence = f"{len(chosen.rivals)} records in {self.spec.label} match by {chosen.key.name}: pick one."
             return _conflict(item.link, sentence, chosen.rivals)
         if chosen.record is not None:
-            return self._link(item, chosen.record)
+            return self._link(item, chosen.record, chosen.key)
         # People share phones; two with one e-mail are more likely one person, whom somebody has to merge.
         if any(record.id in taken for key in keys if key.name == "email" for record in known.candidates.get(key, ())):
             return _failure(item.link, self._taken_sentence())
@@ -254,17 +271,18 @@ class Planner:
             all_values=mapped.everything,
             before=_agreed(before) if item.decision is Decision.UPDATE else None,
         )
-        item.fields, item.external_id = self._names(values), external_id
+        item.fields, item.external_id, item.held = self._names(values), external_id, _agreed(before)
         item.snapshot = {**only_pulled, **mapped.kept}
         return item
 
-    def _link(self, item: PlanItem, record: RemoteRecord) -> PlanItem:
+    def _link(self, item: PlanItem, record: RemoteRecord, key: MatchKey | None) -> PlanItem:
         """An existing record is taken over: only what differs from it is sent."""
         mapped = _mapped(item)
         theirs = {k: jsonable(v) for k, v in record.values.items() if k in mapped.kept}
         # Where both mean the same, nothing is sent for the sake of spelling.
         theirs = {k: jsonable(mapped.kept[k]) if same(jsonable(mapped.kept[k]), v) else v for k, v in theirs.items()}
-        item.decision, item.reason = Decision.LINK, "An existing record was found and linked."
+        by = f" by {key.name}" if key is not None else ""
+        item.decision, item.reason = Decision.LINK, f"An existing record was found{by} and linked."
         item.external_id, item.snapshot = record.id, mapped.kept
         if difference(theirs, mapped.kept):
             return self._update(item, record.id, record.version, {item.link.id: theirs})

@@ -14,6 +14,7 @@ from connectors.models import Connection
 from syncjobs import counts, route_runs, routes, runs, services
 from syncjobs.errors import Refused
 from syncjobs.models import ContactSync, Route, Run, RunItem, RunKind, RunStatus
+from syncjobs.pull import pull
 from syncjobs.push import SLICE_SECONDS, push
 
 KEEP_ITEMS_DAYS = 30
@@ -44,6 +45,15 @@ def push_now(connection_id: int, run_id: int | None = None) -> None:
     run = push(connection, trigger="schedule", run=run, seconds=SLICE_SECONDS)
     if run.status == RunStatus.RUNNING:
         services.start_push(connection, run)
+
+
+def pull_now(connection_id: int) -> None:
+    """Reads into the hub as a person asked; nothing where it is being read already, or was switched off meanwhile."""
+    connection = Connection.objects.filter(pk=connection_id, enabled=True).first()
+    if connection is None:
+        return
+    with contextlib.suppress(Refused):
+        pull(connection, trigger="command", explicit=True)
 
 
 def run_route(route_id: int, full: bool = False) -> None:

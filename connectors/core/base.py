@@ -19,6 +19,7 @@ from connectors.core.types import (
     DefaultRule,
     FieldSpec,
     Health,
+    Inspection,
     MatchKey,
     Outcome,
     Page,
@@ -103,6 +104,11 @@ class Connector(ABC):
     def check(self) -> Health:
         """The cheapest authenticated read; creates nothing. Raises ApiError (AUTH, CONFIG, TRANSIENT …)."""
 
+    def inspect(self) -> Inspection:
+        """What the account is like and lacks, for whoever sets it up. Raises ApiError when it cannot be asked."""
+        health = self.check()
+        return Inspection({"account": health.account}, warnings=health.warnings)
+
     @abstractmethod
     def describe(self, entity: str = CONTACTS) -> list[FieldSpec]:
         """The entity's fields as this account has them now, custom ones included."""
@@ -110,6 +116,13 @@ class Connector(ABC):
     def prepare(self, entity: str, wanted: Sequence[str]) -> Prepared:
         """Makes the account ready for writing the fields `wanted`: reads the catalogue, creates our own fields."""
         return Prepared(fields={f.key: f for f in self.describe(entity)})
+
+    def ensure_fields(self, entity: str, wanted: Sequence[FieldSpec]) -> list[FieldSpec]:
+        """Makes the fields that the account lacks, and the options that its lists lack; answers each as it is there.
+
+        One with a `remote_id` is that very field, others are told by their label. Nothing is taken away.
+        """
+        raise NotSupported(self, "ensure_fields")
 
     def read(self, query: ReadQuery) -> Iterator[Page]:
         """Pages of records: all, changed ones, or by id. The last page says so."""

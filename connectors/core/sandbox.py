@@ -119,7 +119,8 @@ class Sandbox:
     """A remote system in memory. Subclasses add routes, state and `authenticate`; answers follow the fact sheets.
 
     `handle` is safe to call from several threads: one request is carried out at a time. `key_field` is the field by
-    which records are told apart; `short` are settings of a connection with which the conformance cases take little;
+    which records are told apart; `speaks_http` is false where one is reached otherwise; `short` are settings of a
+    connection with which the conformance cases take little;
     `base_url` is where it is served, for the links in its answers.
     """
 
@@ -127,6 +128,7 @@ class Sandbox:
     missing: ClassVar[Any] = {"message": "Not found"}
     key_field: ClassVar[str] = "email"
     short: ClassVar[Mapping[str, Any]] = {}
+    speaks_http: ClassVar[bool] = True
 
     def __init__(self, clock: Clock | None = None, *, enforce_limits: bool = True) -> None:
         self.clock = clock or SystemClock()
@@ -141,6 +143,13 @@ class Sandbox:
     def config(self, base_url: str) -> dict[str, Any]:
         """The settings and secrets with which a connection signs in here."""
         raise NotImplementedError  # pragma: no cover - every stand-in names its own
+
+    def open(self) -> str:
+        """Makes one that speaks no HTTP ready with sample records; answers where it is, in words without secrets."""
+        raise NotImplementedError  # pragma: no cover - those that speak HTTP are served
+
+    def reset(self) -> None:
+        """Forgets what outlives the process."""
 
     def register_hub(self, address: str) -> None:
         """What a person enters in the system's own settings: the hub to which its sign-in page leads back."""
@@ -159,6 +168,13 @@ class Sandbox:
     def sample_values(self, number: int) -> dict[str, Any]:
         """The values of an acceptable contact, another one for every number; made-up people only."""
         raise NotImplementedError  # pragma: no cover - every stand-in has its own
+
+    def store(self, values: Mapping[str, Any]) -> None:
+        """Puts a contact in, or changes the one with the same `key_field`, as the people over there do.
+
+        Needed where the hub itself never writes.
+        """
+        raise NotImplementedError  # pragma: no cover - where the hub writes, tests do it so
 
     def sample_of(self, entity: str, number: int) -> dict[str, Any]:
         """The values of an acceptable record of an entity, whose first one tells it from others."""

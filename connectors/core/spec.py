@@ -33,8 +33,9 @@ class ConfigKind(StrEnum):
 class ConfigField:
     """One setting of a connection: draws the form, reads the environment, is checked before use.
 
-    `env` defaults to the connector's prefix and the upper-cased name: BREVO_API_KEY. Where `signs_in` is true the
-    connection counts as configured only when this field has a value.
+    `env` defaults to the connector's prefix and the upper-cased name: BREVO_API_KEY. `env_aliases` are further names,
+    asked in their order where that variable is empty. Where `signs_in` is true the connection counts as configured only
+    when this field has a value.
     """
 
     name: str
@@ -45,6 +46,7 @@ class ConfigField:
     help: str = ""
     choices: tuple[tuple[str, str], ...] = ()
     env: str = ""
+    env_aliases: tuple[str, ...] = ()
     signs_in: bool = False
     advanced: bool = False
 
@@ -84,7 +86,7 @@ class Capabilities:
 
     `upsert_key` names the identity by which a repeated create is harmless ("" where there is none: the engine then
     looks before it creates). `find_keys` are the keys `find` accepts. `paged` is whether a person may leaf through the
-    records by page number, `search` whether they may be searched by words.
+    records by page number, `search` whether they may be searched by words, `makes_fields` whether `ensure_fields` does.
     """
 
     read: bool = False
@@ -101,6 +103,7 @@ class Capabilities:
     max_in_flight: int = 4
     paged: bool = False
     search: bool = False
+    makes_fields: bool = False
 
 
 class RuleMode(StrEnum):

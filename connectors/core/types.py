@@ -38,6 +38,7 @@ __all__ = [
     "FieldSpec",
     "FieldType",
     "Health",
+    "Inspection",
     "MatchKey",
     "MultiValue",
     "Op",
@@ -252,6 +253,18 @@ class Health:
     message: str
     account: str = ""
     account_id: str = ""
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What a system is like, without any of its records.
+
+    `facts` by name in JSON's types; `problems` are sentences about what is missing, `warnings` about what is unwise.
+    """
+
+    facts: Mapping[str, Any]
+    problems: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
 

@@ -292,6 +292,7 @@ class _Attempt:
         message = f"The record was deleted in {self.connection.spec.label}."
         if deleted_ids and not self.intake.terms.takes:
             strays.clear(self.connection, deleted_ids)
-        for contact_id, external_id in store.bury(self.connection, deleted_ids, message):
+        again = self.intake.terms.recreate
+        for contact_id, external_id in store.bury(self.connection, deleted_ids, message, again=again):
             self.counts["deleted"] += 1
             self.items.append((contact_id, external_id, RunItem.Action.DELETE, message, None))

@@ -136,7 +136,8 @@ class PullRules:
             return None
         if isinstance(value, tuple) and isinstance(value[0], Point):
             return primary_value(value) if pair[1] in _SINGLE_POINTS else [_as_json(point) for point in value]
-        return jsonable(_flat(value)) or None
+        flat = jsonable(_flat(value))
+        return None if flat in EMPTY else flat
 
     def person(self, taken: Taken) -> ContactRecord:
         """Whom a record describes, by the rules of both directions: to be told from others, not to be stored."""

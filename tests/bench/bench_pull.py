@@ -1,6 +1,6 @@
 """Pulls 100,000 people: the hub's own pace with pages made in its process, then amoCRM at its 7 requests a second.
 
-Prints contacts a second, requests, peak memory, and the ratio to the time that full pages and batches need at the limit.
+Prints contacts a second, requests, peak memory, and the ratio to the time that full pages and batches need.
 Usage: python -m tests.bench.bench_pull [CONTACTS] [made-up|limited|first-load …]
 """
 

@@ -27,6 +27,7 @@ class Bench:
 
     def start(self, **options: Any) -> None:
         self.sandbox = self.sandbox_kind(ManualClock(), **options)
+        self.sandbox.reset()
         self.connector = self.connect()
 
     def connect(self, **options: Any) -> Connector:
@@ -80,6 +81,16 @@ class Bench:
             raised = e
         assert sorted(o.ref for o in outcomes) == sorted(c.ref for c in pulled)
         return {o.ref: o for o in outcomes}, pulled, raised
+
+    def fill(self, numbers: Iterable[int]) -> None:
+        """Puts contacts in: over the connector, or past it where it never writes."""
+        if not self.capabilities.write:
+            for number in numbers:
+                self.sandbox.store(self.sandbox.sample_values(number))
+            return
+        outcomes, _pulled, raised = self.write(self.change(number) for number in numbers)
+        assert raised is None
+        assert all(o.ok for o in outcomes.values())
 
     def again(self, count: int, outcomes: dict[int, Outcome]) -> Iterator[Change]:
         """What the engine sends next time: contacts without an id once more, looked for first where that is needed."""

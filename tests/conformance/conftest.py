@@ -34,9 +34,19 @@ def connector_class(slug: str) -> Iterator[type[Connector]]:
 
 
 @pytest.fixture
-def bench(slug: str, connector_class: type[Connector]) -> Iterator[Bench]:
+def database(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Open to stand-ins that lie in it; what they keep there is theirs, so nothing is rolled back."""
+    request.getfixturevalue("django_db_setup")
+    with request.getfixturevalue("django_db_blocker").unblock():
+        yield
+
+
+@pytest.fixture
+def bench(slug: str, connector_class: type[Connector], request: pytest.FixtureRequest) -> Iterator[Bench]:
     sandbox = registry.sandbox_class(slug)
     assert sandbox is not None
+    if not sandbox.speaks_http:
+        request.getfixturevalue("database")
     made = Bench(connector_class, sandbox)
     yield made
     made.connector.close()

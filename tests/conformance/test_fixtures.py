@@ -22,6 +22,12 @@ from tests.conformance.bench import Bench
 FREE = ("properties", "attributes", "context")
 
 
+@pytest.fixture(autouse=True)
+def speaks_http(request: pytest.FixtureRequest) -> None:
+    if "bench" in request.fixturenames and not request.getfixturevalue("bench").sandbox.speaks_http:
+        pytest.skip("speaks no HTTP: there are no answers to document")
+
+
 def fixtures(slug: str) -> dict[str, Any]:
     paths = sorted((registry.folder(slug) / "fixtures").glob("*.json"))
     return {Path(path).stem: orjson.loads(path.read_bytes()) for path in paths}

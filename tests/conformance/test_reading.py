@@ -21,9 +21,7 @@ def filled(bench: Bench, entity: str) -> Bench:
     """All of them stored at one moment; of every entity that the connector declares."""
     bench.entity = entity
     bench.prepare()
-    outcomes, _pulled, raised = bench.write(bench.changes(PEOPLE))
-    assert raised is None
-    assert all(o.ok for o in outcomes.values())
+    bench.fill(range(PEOPLE))
     return bench
 
 
@@ -37,7 +35,7 @@ def test_the_spec_is_whole(slug: str, connector_class: type[Connector]) -> None:
     names = [f.name for f in spec.config]
     assert len(names) == len(set(names))
     assert spec.secrets()
-    assert any(f.signs_in or f.required for f in spec.config)
+    assert spec.ways_in or any(f.signs_in or f.required for f in spec.config)
     assert not any(f.default for f in spec.config if f.kind is ConfigKind.SECRET)
     for document in ("SETUP.md", "BEHAVIOR.md", "icon.svg"):
         assert (registry.folder(slug) / document).read_text().strip()
@@ -46,6 +44,9 @@ def test_the_spec_is_whole(slug: str, connector_class: type[Connector]) -> None:
 def test_default_rules_name_fields_that_exist_after_prepare(bench: Bench) -> None:
     wanted = [rule.theirs for rule in bench.kind.default_rules(bench.connector.config)]
     prepared = bench.connector.prepare(CONTACTS, wanted)
+    if not bench.capabilities.write:
+        assert set(wanted) <= set(prepared.fields)
+        return
     assert sorted(prepared.fields) == sorted(wanted)
     assert not prepared.warnings
     assert not any(spec.read_only for spec in prepared.fields.values())
@@ -67,6 +68,8 @@ def test_check_changes_nothing(filled: Bench) -> None:
 
 
 def test_wrong_credentials_are_told_as_such(bench: Bench) -> None:
+    if not bench.sandbox.speaks_http:
+        pytest.skip("the stand-in lies in the hub's own database, which trusts it")
     stranger = bench.connect()
     wrong = {name: Secret("wrong") for name in stranger.context.secrets}
     context = stranger.context
@@ -113,7 +116,7 @@ def test_only_changes_are_read(filled: Bench) -> None:
     filled.sandbox.clock.sleep(3600)
     since = filled.sandbox.clock.now() - timedelta(minutes=1)
     assert filled.read_all(ReadQuery(mode=ReadMode.CHANGES, since=since)) == []
-    filled.write([filled.change(3)])
+    filled.fill([3])
     changed = filled.read_all(ReadQuery(mode=ReadMode.CHANGES, since=since))
     assert len(changed) == 1
 

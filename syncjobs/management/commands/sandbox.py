@@ -23,6 +23,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         slugs = options["systems"] or [s for s in registry.all_connectors() if registry.sandbox_class(s)]
         servers: dict[str, SandboxServer] = {}
+        addresses: dict[str, str] = {}
         for slug in slugs:
             try:
                 sandbox = registry.sandbox_class(slug)
@@ -32,8 +33,9 @@ class Command(BaseCommand):
                 raise CommandError(f"{slug} has no sandbox.", returncode=2)
             made = sandbox(enforce_limits=not options["no_limits"])
             made.register_hub(options["hub"])
-            servers[slug] = SandboxServer(made).start()
-        addresses = {slug: server.url for slug, server in servers.items()}
+            if made.speaks_http:
+                servers[slug] = SandboxServer(made).start()
+            addresses[slug] = servers[slug].url if made.speaks_http else made.open()
         for slug, url in addresses.items():
             self.stdout.write(f"{slug}: {url}")
         if options["ports_file"]:

@@ -1,0 +1,1 @@
+"""Patients of the dental clinic system IDENT, read from its SQL Server."""

@@ -1,0 +1,1 @@
+"""The engine for SQL Server: `base` is what Django loads."""
