@@ -7,6 +7,7 @@ import importlib.util
 import pkgutil
 import threading
 from pathlib import Path
+from typing import Any
 
 import connectors
 from connectors.core.base import Connector
@@ -50,7 +51,7 @@ def folder(slug: str) -> Path:
     return Path(str(module.__file__)).parent
 
 
-def sandbox_class(slug: str) -> type | None:
+def sandbox_class(slug: str) -> type[Any] | None:
     """The connector's stand-in, None when its folder has none."""
     package = get(slug).__module__.rpartition(".")[0]
     if importlib.util.find_spec(f"{package}.sandbox") is None:
