@@ -39,7 +39,8 @@ def entity_of(request: SandboxRequest) -> str:
 class AmoSandbox(Sandbox):
     """`filters` is whether the account heeds `filter[...]`: where it does not, everything comes back.
 
-    `administrator` is whether the token is one's: only theirs may list people and define fields.
+    `administrator` is whether the token is one's: only theirs may list people and define fields. `people` contacts are
+    there already.
     """
 
     slug = "amocrm"
@@ -47,9 +48,12 @@ class AmoSandbox(Sandbox):
     missing = refusals.problem(404, "Not Found", "Cannot GET")
     sign_in_paths = ("/oauth", "/oauth/answer", "/oauth2/access_token")
 
-    def __init__(self, clock: Clock | None = None, *, enforce_limits: bool = True, filters: bool = True) -> None:
+    def __init__(
+        self, clock: Clock | None = None, *, enforce_limits: bool = True, filters: bool = True, people: int = 0
+    ) -> None:
         super().__init__(clock, enforce_limits=enforce_limits)
         self.account = Account(self.clock)
+        self.account.fill(people)
         self.authority = Authority(self.clock)
         self.hooks = Hooks(self.clock)
         self.definitions = FieldDefinitions(self.account.fields)
@@ -171,10 +175,11 @@ class AmoSandbox(Sandbox):
         ids = request.query_lists.get("filter[id][]", []) if self.filters else []
         since = query.get("filter[updated_at][from]", "") if self.filters else ""
         found = self.account.matching(ids, since, query.get("query", ""), entity)
-        for name in ("id", "updated_at"):
-            order = query.get(f"order[{name}]")
-            if order:
-                found.sort(key=lambda r: r[name], reverse=order == "desc")
+        if query.get("order[id]") == "desc":
+            found.reverse()
+        order = query.get("order[updated_at]")
+        if order:
+            found.sort(key=lambda r: r["updated_at"], reverse=order == "desc")
         return self._listed(request, entity, found)
 
     @for_each("GET", "/{number}")

@@ -141,6 +141,11 @@ class Connector(ABC):
         """For every key the records that carry it, checked on the answer; a key without any is given an empty list."""
         raise NotSupported(self, "find")
 
+    @property
+    def knows_account(self) -> bool:
+        """Whether finding has cost a read of the whole account: another connector would have to read it again."""
+        return False
+
     def write(self, entity: str, changes: Iterable[Change]) -> Iterator[Outcome]:
         """Sends changes in the largest fitting batches, several in flight, pulling `changes` as it goes."""
         raise NotSupported(self, "write")

@@ -143,12 +143,13 @@ class ApiClient:
         return self._send_once(call, retry=True)
 
     def _send_once(self, call: Call, retry: bool) -> Reply:
-        # Before the slot is claimed: whoever waits for a new token would miss it, and send in a crowd afterwards.
+        # Before the slot is claimed: who still waits for a new token or makes a large body sends late, and in a crowd.
         headers = self._headers(call)
+        content = orjson.dumps(call.json) if call.json is not None else call.body
         waited = self.pacing.claim(call.limits)
         started = self.context.clock.monotonic()
         try:
-            reply = self._exchange(call, headers)
+            reply = self._exchange(call, headers, content)
         except ApiError:
             self._record(call, None, self.context.clock.monotonic() - started, waited, retry)
             raise
@@ -192,8 +193,7 @@ class ApiClient:
             self._sign(headers)
         return headers
 
-    def _exchange(self, call: Call, headers: Mapping[str, str]) -> Reply:
-        content = orjson.dumps(call.json) if call.json is not None else call.body
+    def _exchange(self, call: Call, headers: Mapping[str, str], content: bytes | None) -> Reply:
         url = self._url(call)
         timeout = self.context.seconds_left()
         started = self.context.clock.monotonic()

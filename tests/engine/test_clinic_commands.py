@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
 from connectors.core.types import CONTACTS
+from connectors.ident.database import Database
 from contacts.models import Contact
 from syncjobs import route_fields
 from syncjobs.errors import Refused
@@ -18,6 +20,19 @@ from tests.engine.test_commands import COUNTERS, said
 def state() -> list[int]:
     """How many rows there are of everything that a run changes, runs aside."""
     return [model.objects.count() for model in (Contact, ContactSync, Cursor, Stray, ReviewItem)]
+
+
+def watched(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What the clinic's database is asked for from now on, a word for each statement."""
+    asked: list[str] = []
+    rows = Database.rows
+
+    def noted(self: Database, what: str, *rest: Any) -> Any:
+        asked.append(what)
+        return rows(self, what, *rest)
+
+    monkeypatch.setattr(Database, "rows", noted)
+    return asked
 
 
 def test_the_first_load_then_nothing(clinic: Clinic) -> None:
@@ -144,12 +159,25 @@ def test_an_incremental_run_with_nothing_new_is_one_statement_there(
     clinic.ident.fill(20)
     clinic.run()
     clinic.run()
-    asked: list[str] = []
-    from connectors.ident.database import Database
-
-    rows = Database.rows
-    monkeypatch.setattr(Database, "rows", lambda self, what, *rest: asked.append(what) or rows(self, what, *rest))
+    asked = watched(monkeypatch)
     clinic.account.seen.clear()
     assert said("sync_ident")[1] == 0
     assert asked == ["changes"]
     assert list(clinic.account.seen) == []
+
+
+def test_a_bulk_edit_is_met_once_and_then_costs_one_statement(clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("connectors.ident.changes.REMEMBERED", 10)
+    monkeypatch.setattr("connectors.ident.reading.REMEMBERED", 10)
+    clinic.ident.fill(20)
+    clinic.run()
+    asked = watched(monkeypatch)
+    clinic.run()
+    assert asked == ["changes"]
+    patient = clinic.ident.add_patient(last_name="Белова", first_name="Анна")
+    for _ in range(3):
+        clinic.run()
+    assert clinic.of(patient)["last_name"] == "Белова"
+    asked.clear()
+    clinic.run()
+    assert asked == ["changes"]
