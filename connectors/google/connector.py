@@ -85,7 +85,7 @@ CONFIG = (
 
 SPEC = ConnectorSpec(
     slug="google",
-    label="Google Contacts",
+    label="Google",
     auth=Auth.OAUTH2,
     config=CONFIG,
     entities={
