@@ -46,6 +46,7 @@ class AmoSandbox(Sandbox):
     slug = "amocrm"
     key_field = "EMAIL"
     missing = refusals.problem(404, "Not Found", "Cannot GET")
+    sign_in_paths = ("/oauth", "/oauth/answer", "/oauth2/access_token")
 
     def __init__(
         self, clock: Clock | None = None, *, enforce_limits: bool = True, filters: bool = True, people: int = 0
