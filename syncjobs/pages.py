@@ -19,7 +19,7 @@ from connectors.core.types import (
     RemoteRecord,
 )
 from connectors.models import Connection
-from syncjobs import queue, strays
+from syncjobs import queue, routes, strays
 from syncjobs.models import ContactSync
 from syncjobs.plan import Planner
 from syncjobs.planitems import Decision, Known, PlanItem
@@ -51,7 +51,11 @@ class PagePlanner:
         self.indexed = strays.looked_at(connection) and strays.indexed(connection)
         reference = reference_of(connection) if self.indexed else None
         self.planner = Planner(
-            connection.spec, self.rules, indexed=self.indexed, reference=reference.theirs if reference else ""
+            connection.spec,
+            self.rules,
+            indexed=self.indexed,
+            reference=reference.theirs if reference else "",
+            recreate=routes.terms_of(connection).recreate,
         )
         self.page_size = max(connection.claim_size, SMALLEST_PAGE)
 

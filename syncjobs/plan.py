@@ -22,11 +22,19 @@ class Planner:
     """Plans links of one connection by its rules.
 
     `indexed`: their records without a contact are known here, so that every key of a contact can be looked up; one of
-    them is what their field `reference` holds.
+    them is what their field `reference` holds. `recreate`: what was deleted there is made anew.
     """
 
-    def __init__(self, spec: ConnectorSpec, rules: PushRules, *, indexed: bool = False, reference: str = "") -> None:
-        self.spec, self.rules = spec, rules
+    def __init__(
+        self,
+        spec: ConnectorSpec,
+        rules: PushRules,
+        *,
+        indexed: bool = False,
+        reference: str = "",
+        recreate: bool = False,
+    ) -> None:
+        self.spec, self.rules, self._recreate = spec, rules, recreate
         self.indexed, self._reference = indexed, reference
         self.capabilities: Capabilities = spec.entities[CONTACTS]
         self._shared_names: dict[tuple[str, ...], tuple[str, ...]] = {}
@@ -38,7 +46,7 @@ class Planner:
         """
         if link.contact.deleted:
             return PlanItem(link, Decision.SKIP, "The contact was deleted from the hub.")
-        if link.gone:
+        if link.gone and not self._recreate:
             return PlanItem(link, Decision.SKIP, f"The record was deleted in {self.spec.label}.")
         missing = next((name for name in self.spec.needs if not link.contact.get(name)), None)
         if missing is not None:
@@ -46,9 +54,9 @@ class Planner:
             return failure(link, reason)
         mapped = self.rules.apply(link.contact, agreed)
         digest = mapped.digest()
-        if link.remote_hash == digest:
+        if link.remote_hash == digest and not link.gone:
             return PlanItem(link, Decision.UNCHANGED, digest=digest)
-        decision = Decision.UPDATE if link.external_id else Decision.CREATE
+        decision = Decision.UPDATE if link.external_id and not link.gone else Decision.CREATE
         return PlanItem(link, decision, mapped=mapped, digest=digest)
 
     def keys_to_find(self, items: Sequence[PlanItem]) -> list[MatchKey]:

@@ -33,6 +33,11 @@ class Catalogue:
     def by_id(self) -> dict[int, AmoField]:
         return {field.id: field for field in self.custom.values()}
 
+    def forget(self) -> None:
+        """The fields have changed: they are read again when they are next asked for."""
+        for name in ("custom", "by_id"):
+            self.__dict__.pop(name, None)
+
     def zone_for(self, keys: Sequence[str]) -> tzinfo:
         """The account's zone, asked for only where one of the fields is a date."""
         fields = [self.custom[key] for key in keys if key not in self.own and key in self.custom]

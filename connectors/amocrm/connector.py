@@ -9,6 +9,7 @@ from typing import Any
 from connectors.amocrm.account import Account
 from connectors.amocrm.catalogue import Catalogue
 from connectors.amocrm.client import PACE, AmoClient
+from connectors.amocrm.definitions import Definitions
 from connectors.amocrm.entities import ENTITIES
 from connectors.amocrm.finding import Finder
 from connectors.amocrm.identities import Identities
@@ -90,6 +91,7 @@ SPEC = ConnectorSpec(
             max_in_flight=IN_FLIGHT,
             paged=True,
             search=True,
+            makes_fields=True,
         )
         for entity in ENTITIES.values()
     },
@@ -154,6 +156,9 @@ class AmoCRM(Connector):
 
     def prepare(self, entity: str, wanted: Sequence[str]) -> Prepared:
         return self.tools(entity).catalogue.prepare(wanted)
+
+    def ensure_fields(self, entity: str, wanted: Sequence[FieldSpec]) -> list[FieldSpec]:
+        return Definitions(self.client, self.tools(entity).catalogue).ensure(wanted)
 
     def values_of(self, entity: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
         return values_of(body, self.tools(entity).catalogue)

@@ -7,6 +7,7 @@ from typing import Any
 
 from connectors.amocrm import sandbox_refusals as refusals
 from connectors.amocrm.entities import ENTITIES
+from connectors.amocrm.sandbox_fields import FieldDefinitions
 from connectors.amocrm.sandbox_oauth import CALLBACK_PATH, CLIENT_ID, CLIENT_SECRET, Authority
 from connectors.amocrm.sandbox_records import Account
 from connectors.amocrm.sandbox_settings import ACCOUNT_ID
@@ -38,7 +39,7 @@ def entity_of(request: SandboxRequest) -> str:
 class AmoSandbox(Sandbox):
     """`filters` is whether the account heeds `filter[...]`: where it does not, everything comes back.
 
-    `administrator` is whether the token is one's: only theirs may list people.
+    `administrator` is whether the token is one's: only theirs may list people and define fields.
     """
 
     slug = "amocrm"
@@ -51,6 +52,7 @@ class AmoSandbox(Sandbox):
         self.authority = Authority(self.clock)
         self.hooks = Hooks(self.clock)
         self.bin: dict[tuple[str, str], dict[str, Any]] = {}
+        self.definitions = FieldDefinitions(self.account.fields)
         self.filters = filters
         self.timezone = "Europe/Moscow"
         self.administrator = True
@@ -144,7 +146,24 @@ class AmoSandbox(Sandbox):
 
     @for_each("GET", "/custom_fields")
     def list_fields(self, request: SandboxRequest) -> SandboxReply:
-        return self._listed(request, "custom_fields", list(self.account.fields[entity_of(request)].values()))
+        return self._listed(request, "custom_fields", self.definitions.listed(entity_of(request)))
+
+    @for_each("POST", "/custom_fields")
+    def make_fields(self, request: SandboxRequest) -> SandboxReply:
+        return self._defined(201, self.definitions.make(self._administered(request), request.json()))
+
+    @for_each("PATCH", "/custom_fields")
+    def change_fields(self, request: SandboxRequest) -> SandboxReply:
+        return self._defined(200, self.definitions.change(self._administered(request), request.json()))
+
+    def _administered(self, request: SandboxRequest) -> str:
+        if not self.administrator:
+            raise refusals.forbidden("Client doesn't have the required scope")
+        return entity_of(request)
+
+    @staticmethod
+    def _defined(status: int, rows: list[dict[str, Any]]) -> SandboxReply:
+        return SandboxReply(status, {"_total_items": len(rows), "_embedded": {"custom_fields": rows}})
 
     @for_each("GET")
     def list_records(self, request: SandboxRequest) -> SandboxReply:

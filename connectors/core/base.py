@@ -117,6 +117,13 @@ class Connector(ABC):
         """Makes the account ready for writing the fields `wanted`: reads the catalogue, creates our own fields."""
         return Prepared(fields={f.key: f for f in self.describe(entity)})
 
+    def ensure_fields(self, entity: str, wanted: Sequence[FieldSpec]) -> list[FieldSpec]:
+        """Makes the fields that the account lacks, and the options that its lists lack; answers each as it is there.
+
+        One with a `remote_id` is that very field, others are told by their label. Nothing is taken away.
+        """
+        raise NotSupported(self, "ensure_fields")
+
     def read(self, query: ReadQuery) -> Iterator[Page]:
         """Pages of records: all, changed ones, or by id. The last page says so."""
         raise NotSupported(self, "read")

@@ -86,7 +86,7 @@ class Capabilities:
 
     `upsert_key` names the identity by which a repeated create is harmless ("" where there is none: the engine then
     looks before it creates). `find_keys` are the keys `find` accepts. `paged` is whether a person may leaf through the
-    records by page number, `search` whether they may be searched by words.
+    records by page number, `search` whether they may be searched by words, `makes_fields` whether `ensure_fields` does.
     """
 
     read: bool = False
@@ -103,6 +103,7 @@ class Capabilities:
     max_in_flight: int = 4
     paged: bool = False
     search: bool = False
+    makes_fields: bool = False
 
 
 class RuleMode(StrEnum):
