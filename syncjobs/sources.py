@@ -7,6 +7,7 @@ from django.db.models import Q
 from connectors.core.types import CONTACTS
 from connectors.models import Connection
 from syncjobs.models import Cursor, Route
+from syncjobs.pull import is_readable
 
 
 def feeds_the_hub(connection: Connection) -> bool:
@@ -14,8 +15,7 @@ def feeds_the_hub(connection: Connection) -> bool:
 
     Where people only push to it, its other contacts are nobody's business.
     """
-    known = connection.spec.entities.get(CONTACTS)
-    if known is None or not known.read:
+    if not is_readable(connection):
         return False
     reading = Q(source=connection) | Q(destination=connection, two_way=True)
     return (

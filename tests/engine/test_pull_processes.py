@@ -16,11 +16,11 @@ from django.db.models import Sum
 
 from connectors import services
 from connectors.core import registry
-from connectors.core.sandbox import Fault, Sandbox
+from connectors.core.sandbox import Fault, Sandbox, WindowLimit
 from connectors.core.testing import SandboxServer
 from connectors.core.types import CONTACTS, Change, MatchKey, Op
 from contacts import services as contacts
-from contacts.models import Contact
+from contacts.models import Contact, ContactPoint
 from syncjobs import runs
 from syncjobs.models import ContactSync, Cursor, Run
 from syncjobs.pull import pull
@@ -33,6 +33,14 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 LISTS = r"/contacts$"
 PEOPLE = 1200
+PEOPLE_ASK = """
+import django
+django.setup()
+from connectors import services
+from connectors.models import Connection
+for _ in range(25):
+    services.check_credentials(Connection.objects.get())
+"""
 
 
 @pytest.fixture(params=DESTINATIONS)
@@ -143,6 +151,33 @@ def test_a_pull_and_a_push_against_each_other_lose_nothing(served: Destination) 
     pulled, pushed = settled("pull", served), settled("push", served)
     assert (pulled.created, pulled.updated) == (0, 0)
     assert (pushed.created, pushed.updated, pushed.unchanged) == (0, 0, 300)
+
+
+def test_a_pull_a_push_and_people_together_stay_below_the_limit(served: Destination) -> None:
+    limits = served.connection.spec.limits
+    if len(limits) > 1:
+        pytest.skip("its limits count different requests")
+    people_there(Remote(served), 0, 1000)
+    made = Contact.objects.bulk_create([Contact(first_name="Ann", email=f"new{n}@example.com") for n in range(60)])
+    ContactPoint.objects.bulk_create(
+        [ContactPoint(contact=c, kind="email", value=c.email, raw=c.email, is_primary=True) for c in made]
+    )
+    served.queue_all()
+    services.set_values(served.connection, {"rps": None})
+    served.connection.save()
+    served.sandbox.seen.clear()
+
+    # In processes of their own: the stand-in, which tells the time of each request, is left in peace.
+    people = subprocess.Popen([sys.executable, "-c", PEOPLE_ASK], cwd=ROOT, env=environment_of_processes())
+    both = [start("push", served), start("pull", served)]
+
+    assert [process.wait(60) for process in (*both, people)] == [0, 0, 0]
+    # A tenth for what a busy machine adds between a request's leaving and its being counted.
+    window = WindowLimit(int(limits[0].requests), 0.9 * limits[0].seconds)
+    assert len(served.sandbox.seen) > 30
+    assert [seen for seen in served.sandbox.seen if window.take(seen.at) > 0] == []
+    assert Contact.objects.count() == 1060
+    assert len(served.people()) == 1060
 
 
 def _edit(remote: Remote, number: int, external_id: str) -> Change:
