@@ -24,7 +24,8 @@ MOST_IDS = 20
 class BrevoSandbox(Sandbox):
     """`attributes` are those the account has from the start, by name and type.
 
-    `first_index` is what refused batches count from; `drops_booleans` whether imports lose boolean values.
+    `first_index` is what refused batches count from; `drops_booleans` whether imports lose boolean values; `heeds_ids`
+    whether the list takes ids.
     """
 
     slug = "brevo"
@@ -42,11 +43,12 @@ class BrevoSandbox(Sandbox):
         rows_per_second: float = 50_000.0,
         drops_booleans: bool = True,
         first_index: int = 0,
+        heeds_ids: bool = True,
     ) -> None:
         super().__init__(clock, enforce_limits=enforce_limits)
         self.account = Account(self.clock, attributes)
         self.imports = Imports(self.account, import_seconds, rows_per_second, drops_booleans)
-        self.first_index = first_index
+        self.first_index, self.heeds_ids = first_index, heeds_ids
         self.keys = {KEY}
         self._contacts = (WindowLimit(10, 1.0), WindowLimit(36_000, 3600.0))
         self._others = (WindowLimit(100, 3600.0),)
@@ -124,7 +126,7 @@ class BrevoSandbox(Sandbox):
         ids = request.query_lists.get("ids", [])
         if len(ids) > MOST_IDS:
             raise refused("out_of_range", f"ids takes at most {MOST_IDS}")
-        if ids:
+        if ids and self.heeds_ids:
             found = [person for person in found if str(person.id) in ids]
         if request.query.get("sort", "desc") == "desc":
             found = found[::-1]
