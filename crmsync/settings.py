@@ -160,6 +160,9 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 10_000  # bulk actions of the admin tick many ro
 PHONE_REGION = env.str("PHONE_REGION", default="RU")
 SYNC_BATCH_SIZE = env.int("SYNC_BATCH_SIZE", default=100)
 SYNC_DEFAULT_INTERVAL_MINUTES = env.int("SYNC_DEFAULT_INTERVAL_MINUTES", default=5)
+# Of the clinic's route, where it is made by itself.
+SYNC_INTERVAL_MINUTES = env.int("SYNC_INTERVAL_MINUTES", default=2)
+SYNC_DEEP_TIMES = env.str("SYNC_DEEP_TIMES", default="08:00, 20:00")
 SYNC_MAX_ATTEMPTS = env.int("SYNC_MAX_ATTEMPTS", default=5)
 HTTP_TIMEOUT = env.float("HTTP_TIMEOUT", default=30.0)
 TOKEN_REFRESH_INTERVAL = env.duration("TOKEN_REFRESH_INTERVAL", default=3600.0, least=60.0)

@@ -17,7 +17,7 @@ from contacts.bulk import Incoming, upsert
 from contacts.models import Contact
 from contacts.records import ContactRecord, Point
 from syncjobs import demo_oauth, enqueue, services
-from syncjobs.models import ContactSync
+from syncjobs.compat import seed_002
 
 SAMPLES = 120
 SOURCE = "demo"
@@ -50,12 +50,14 @@ def prepare(addresses: Mapping[str, str], hub: str = "") -> list[str]:
     for slug, address in addresses.items():
         connection = _connect(slug, address, hub)
         lines += _give_access(connection)
+        sandbox = registry.sandbox_class(slug)
+        if sandbox is not None and sandbox.speaks_http:
+            services.forget_records(connection)
         lines.append(_fill(connection) if connection.spec.entities[CONTACTS].write else _take(connection))
-    return lines
+    return lines + seed_002.demonstrate()
 
 
 def _fill(connection: Connection) -> str:
-    ContactSync.objects.filter(connection=connection).delete()
     queued = enqueue.enqueue_filtered(connection, enqueue.Filters())
     services.start_push(connection)
     return f"{connection.label}: {queued} contacts are queued."

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from uuid import UUID
 
 from django.db import connection as database
 
@@ -18,11 +19,18 @@ from syncjobs.planitems import Decision, PlanItem
 from syncjobs.push import Progress
 
 SHOWN = 50
-_WOULD_BE = {Decision.CREATE: "created", Decision.UPDATE: "updated"}
+_WOULD_BE = {Decision.CREATE: "created", Decision.UPDATE: "updated", Decision.LINK: "updated"}
 
 
-def plan(connection: Connection, *, trigger: str, limit: int | None = None, progress: Progress | None = None) -> Run:
-    """Plans what is due now; links, contacts and the remote account stay as they are."""
+def plan(
+    connection: Connection,
+    *,
+    trigger: str,
+    limit: int | None = None,
+    progress: Progress | None = None,
+    only: Sequence[UUID] | None = None,
+) -> Run:
+    """Plans what is due now, of some contacts `only`; links, contacts and the remote account stay as they are."""
     run = runs.start(
         connection,
         RunKind.PUSH,
@@ -36,7 +44,7 @@ def plan(connection: Connection, *, trigger: str, limit: int | None = None, prog
             connector = connections.open_connector(connection, recorder=totals)
             try:
                 planner = PagePlanner(connection, connector, dry_run=True)
-                for items in _pages(connection, planner, limit):
+                for items in _pages(connection, planner, limit, only):
                     _store(run, items)
                     if progress is not None:
                         progress(run, len(items))
@@ -59,11 +67,13 @@ def lines(run: Run) -> Iterator[str]:
         yield f"{item.get_action_display():8} {item.contact_id}  {item.message or fields}"
 
 
-def _pages(connection: Connection, planner: PagePlanner, limit: int | None) -> Iterator[list[PlanItem]]:
+def _pages(
+    connection: Connection, planner: PagePlanner, limit: int | None, only: Sequence[UUID] | None
+) -> Iterator[list[PlanItem]]:
     after, left = 0, limit
     while left is None or left > 0:
         size = planner.page_size if left is None else min(planner.page_size, left)
-        links = queue.preview(connection, after, size)
+        links = queue.preview(connection, after, size, only)
         if not links:
             return
         after = links[-1].id
@@ -72,12 +82,14 @@ def _pages(connection: Connection, planner: PagePlanner, limit: int | None) -> I
 
 
 def _store(run: Run, items: list[PlanItem]) -> None:
-    would = [
-        Settled(item.pending(), _WOULD_BE[item.decision], error=item.error)
-        if item.decision in _WOULD_BE
-        else Settled.planned(item)
-        for item in items
-    ]
+    would = [_would(item) for item in items]
     outcomes.store_items(run, would)
     with database.cursor() as cursor:
         outcomes.count(cursor, run, would)
+
+
+def _would(item: PlanItem) -> Settled:
+    if item.change is None:
+        return Settled.planned(item)
+    result = _WOULD_BE[item.decision]
+    return Settled(item.pending(), result, error=item.error, changes=item.changes())

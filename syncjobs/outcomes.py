@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -90,12 +90,16 @@ WHERE id = %(run)s RETURNING cancel_requested
 
 @dataclass(slots=True)
 class Settled:
-    """A plan item with its outcome: what the remote system said, or what the plan alone decided."""
+    """A plan item with its outcome: what the remote system said, or what the plan alone decided.
+
+    `changes` are the values of their record before and after, by field, where they are to be kept.
+    """
 
     item: Pending
     result: str
     outcome: Outcome | None = None
     error: ApiError | None = None
+    changes: Mapping[str, Any] | None = None
 
     @classmethod
     def planned(cls, item: PlanItem) -> Settled:
@@ -222,7 +226,7 @@ def store_items(run: Run, settled: Sequence[Settled]) -> None:
     if not told:
         return
     now = timezone.now()
-    columns = "run_id, contact_id, external_id, action, message, fields, at"
+    columns = "run_id, contact_id, external_id, action, message, fields, changes, at"
     with (
         database.cursor() as cursor,
         cursor.copy(f"COPY {RunItem._meta.db_table} ({columns}) FROM STDIN") as copy,
@@ -230,7 +234,8 @@ def store_items(run: Run, settled: Sequence[Settled]) -> None:
         for s in told:
             external_id = (s.outcome.external_id if s.outcome else "") or s.item.external_id
             fields = orjson.dumps(list(s.item.fields)).decode()
-            row = (run.pk, s.item.contact_id, external_id, _action(s), _sentence(s), fields, now)
+            changes = orjson.dumps(s.changes).decode() if s.changes else None
+            row = (run.pk, s.item.contact_id, external_id, _action(s), _sentence(s), fields, changes, now)
             copy.write_row(row)
 
 

@@ -55,6 +55,7 @@ class PagePlanner:
             self.rules,
             indexed=self.indexed,
             reference=reference.theirs if reference else "",
+            match_order=reference.match_order(connection.spec) if reference else None,
             recreate=routes.terms_of(connection).recreate,
         )
         self.page_size = max(connection.claim_size, SMALLEST_PAGE)

@@ -21,8 +21,8 @@ NO_EMAIL = "Contact does not have email address"
 class Planner:
     """Plans links of one connection by its rules.
 
-    `indexed`: their records without a contact are known here, so that every key of a contact can be looked up; one of
-    them is what their field `reference` holds. `recreate`: what was deleted there is made anew.
+    `indexed`: their records without a contact are known here, so that every key of a contact can be looked up: what
+    their field `reference` holds, and those of `match_order`. `recreate`: a record that was deleted there is made anew.
     """
 
     def __init__(
@@ -32,10 +32,12 @@ class Planner:
         *,
         indexed: bool = False,
         reference: str = "",
+        match_order: Sequence[str] | None = None,
         recreate: bool = False,
     ) -> None:
-        self.spec, self.rules, self._recreate = spec, rules, recreate
-        self.indexed, self._reference = indexed, reference
+        self.spec, self.rules = spec, rules
+        self.indexed, self._reference, self._recreate = indexed, reference, recreate
+        self._match_order = spec.match_order if match_order is None else match_order
         self.capabilities: Capabilities = spec.entities[CONTACTS]
         self._shared_names: dict[tuple[str, ...], tuple[str, ...]] = {}
 
@@ -52,7 +54,7 @@ class Planner:
         if missing is not None:
             reason = NO_EMAIL if missing == "email" else f"Contact does not have {missing}"
             return failure(link, reason)
-        mapped = self.rules.apply(link.contact, agreed)
+        mapped = self.rules.apply(link.contact, NOTHING if link.gone else agreed)
         digest = mapped.digest()
         if link.remote_hash == digest and not link.gone:
             return PlanItem(link, Decision.UNCHANGED, digest=digest)
@@ -97,7 +99,7 @@ class Planner:
         refers_to = _mapped(item).kept.get(self._reference)
         keys = [MatchKey(REFERENCE, str(refers_to))] if refers_to else []
         points = {"email": contact.emails, "phone": contact.phones}
-        return keys + [MatchKey(name, p.value) for name in self.spec.match_order for p in points.get(name, ())]
+        return keys + [MatchKey(name, p.value) for name in self._match_order for p in points.get(name, ())]
 
     def match_key(self, link: DueLink) -> MatchKey | None:
         """The first key of the connector's match order that the contact has."""
@@ -137,7 +139,7 @@ class Planner:
             sentence = f"{len(chosen.rivals)} records in {self.spec.label} match by {chosen.key.name}: pick one."
             return conflict(item.link, sentence, chosen.rivals)
         if chosen.record is not None:
-            return self._link(item, chosen.record, known.read.get(chosen.record.id))
+            return self._link(item, chosen.record, chosen.key, known.read.get(chosen.record.id))
         # People share phones; two with one e-mail are more likely one person, whom somebody has to merge.
         if any(record.id in taken for key in keys if key.name == "email" for record in known.candidates.get(key, ())):
             return failure(item.link, self._taken_sentence())
@@ -227,11 +229,13 @@ class Planner:
             all_values=mapped.everything,
             before=_agreed(before) if item.decision is Decision.UPDATE else None,
         )
-        item.fields, item.external_id = self._names(values), external_id
+        item.fields, item.external_id, item.held = self._names(values), external_id, _agreed(before)
         item.snapshot = {**only_pulled, **mapped.kept}
         return item
 
-    def _link(self, item: PlanItem, record: RemoteRecord, read: Mapping[str, Any] | None) -> PlanItem:
+    def _link(
+        self, item: PlanItem, record: RemoteRecord, key: MatchKey | None, read: Mapping[str, Any] | None
+    ) -> PlanItem:
         """An existing record is taken over: only what differs from it is sent."""
         theirs = {k: jsonable(v) for k, v in record.values.items() if k in self.rules.kept_fields}
         if read is not None:
@@ -244,7 +248,8 @@ class Planner:
             for k, v in theirs.items()
             if k in mapped.kept
         }
-        item.decision, item.reason = Decision.LINK, "An existing record was found and linked."
+        by = f" by {key.name}" if key is not None else ""
+        item.decision, item.reason = Decision.LINK, f"An existing record was found{by} and linked."
         item.external_id, item.snapshot = record.id, mapped.kept
         if difference(theirs, mapped.kept):
             return self._update(item, record.id, record.version, theirs)

@@ -13,7 +13,7 @@ import orjson
 from connectors.core.errors import ApiError, ErrorKind
 from connectors.core.types import Change, MatchKey, RemoteRecord
 from syncjobs.queue import DueLink
-from syncjobs.rules import Mapped
+from syncjobs.rules import Mapped, jsonable
 from syncjobs.strays import Claimant
 
 
@@ -31,7 +31,8 @@ class Decision(StrEnum):
 class PlanItem:
     """What is to happen to one link, and why. `change` is what would be sent; None where nothing is.
 
-    `rivals` are the ids of several records of theirs that fit equally.
+    `held` is what their record is known to hold of it, in JSON's types. `rivals` are the ids of several records of
+    theirs that fit equally.
     """
 
     link: DueLink
@@ -44,7 +45,13 @@ class PlanItem:
     error: ApiError | None = None
     external_id: str = ""
     snapshot: Mapping[str, Any] = field(default_factory=dict)
+    held: Mapping[str, Any] = field(default_factory=dict)
     rivals: tuple[str, ...] = ()
+
+    def changes(self) -> dict[str, list[Any]]:
+        """By field of theirs what it holds, as far as that is known, and what it would hold."""
+        sent = self.change.values if self.change is not None else {}
+        return {name: [self.held.get(name), jsonable(value)] for name, value in sent.items()}
 
     def pending(self) -> Pending:
         """What to remember of the item until its outcome is known."""

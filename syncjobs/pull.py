@@ -10,6 +10,7 @@ from django.db import connection as database
 from django.utils.translation import gettext as _
 
 from connectors import services as connections
+from connectors.core.base import Connector
 from connectors.core.errors import ApiError
 from connectors.core.metrics import Totals
 from connectors.core.types import CONTACTS
@@ -20,6 +21,9 @@ from syncjobs.models import Run, RunKind, RunStatus
 from syncjobs.pulling.run import Progress, Pull
 
 log = logging.getLogger(__name__)
+
+# (connection, recorder=…) → a connector; a rehearsal has one that has read already.
+Opener = Callable[..., Connector]
 
 OWN_ERROR = "An error of crmsync itself stopped the run; its log has the details. It goes on where it stopped."
 # The upper half of an advisory lock's number; the lower one is the connection's.
@@ -33,6 +37,7 @@ def pull(
     full: bool = False,
     explicit: bool = False,
     progress: Progress | None = None,
+    opened: Opener = connections.open_connector,
 ) -> Run:
     """Reads what changed (everything the first time, or when `full`) and answers the run, which says how it went.
 
@@ -40,25 +45,34 @@ def pull(
     the routes say. Raises Refused when the system cannot be read or a pull of the connection is under way.
     """
     refuse_unreadable(connection)
+    terms = routes.terms_of(connection, explicit=explicit)
     with _lease(connection):
-        return _run(connection, trigger, explicit, lambda work: work.read(full=full), progress)
+        return _run(connection, trigger, terms, lambda work: work.read(full=full), progress, opened)
 
 
-def pull_ids(connection: Connection, ids: Sequence[str], *, trigger: str) -> Run:
+def pull_ids(
+    connection: Connection, ids: Sequence[str], *, trigger: str, opened: Opener = connections.open_connector
+) -> Run:
     """Reads these records; those that no longer exist become tombstones. Raises Refused when it cannot be read."""
     refuse_unreadable(connection)
-    return _run(connection, trigger, False, lambda work: work.read_ids(list(dict.fromkeys(ids))), None)
+    wanted = list(dict.fromkeys(ids))
+    return _run(connection, trigger, routes.terms_of(connection), lambda work: work.read_ids(wanted), None, opened)
 
 
 def _run(
-    connection: Connection, trigger: str, explicit: bool, work: Callable[[Pull], None], progress: Progress | None
+    connection: Connection,
+    trigger: str,
+    terms: routes.Terms,
+    work: Callable[[Pull], None],
+    progress: Progress | None,
+    opened: Opener,
 ) -> Run:
     runs.reap(connection)
     run = runs.start(connection, RunKind.PULL, trigger=trigger)
     totals = Totals()
     with runs.held(run):
         try:
-            stopped = _carry_out(run, work, routes.terms_of(connection, explicit=explicit), totals, progress)
+            stopped = _carry_out(run, lambda: opened(connection, recorder=totals), work, terms, progress)
         finally:
             runs.add_traffic(run, totals)
         run.refresh_from_db()
@@ -72,12 +86,16 @@ def _run(
 
 
 def _carry_out(
-    run: Run, work: Callable[[Pull], None], terms: routes.Terms, totals: Totals, progress: Progress | None
+    run: Run,
+    opened: Callable[[], Connector],
+    work: Callable[[Pull], None],
+    terms: routes.Terms,
+    progress: Progress | None,
 ) -> str | None:
     """None when the pull ended by itself, else the sentence why it had to stop."""
     connection = run.connection
     try:
-        connector = connections.open_connector(connection, recorder=totals)
+        connector = opened()
         try:
             work(Pull(connection, run, connector, terms, progress))
         finally:

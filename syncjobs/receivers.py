@@ -13,8 +13,9 @@ from connectors import services as connections
 from connectors.models import Connection
 from connectors.signals import connection_works, sandbox_left
 from contacts.hooks import contacts_changed
-from syncjobs import enqueue, subscriptions
-from syncjobs.models import ContactSync
+from syncjobs import enqueue, services, subscriptions
+from syncjobs.compat import seed_002
+from syncjobs.signals import route_starts
 
 
 def connect() -> None:
@@ -22,12 +23,13 @@ def connect() -> None:
     sandbox_left.connect(on_sandbox_left, dispatch_uid="syncjobs")
     connection_works.connect(on_connection_works, dispatch_uid="syncjobs")
     post_save.connect(on_connection_saved, sender=Connection, dispatch_uid="syncjobs")
+    route_starts.connect(seed_002.require_reference, dispatch_uid="seed_002")
     pre_delete.connect(on_connection_deleted, sender=Connection, dispatch_uid="syncjobs")
 
 
 def on_sandbox_left(sender: Any, connection: Connection, **rest: Any) -> None:
-    """Links to a sandbox's records mean nothing in a real account."""
-    ContactSync.objects.filter(connection=connection).delete()
+    """What is known of a sandbox's records means nothing in a real account."""
+    services.forget_records(connection)
 
 
 def on_connection_works(sender: Any, connection: Connection, **rest: Any) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from connectors.core.types import ConnectorSpec
 from connectors.models import Connection, FieldRule
 from syncjobs.models import Route
 
@@ -18,6 +19,10 @@ class Reference:
 
     theirs: str
     source: Connection
+
+    def match_order(self, spec: ConnectorSpec) -> list[str]:
+        """By what records without a reference are told: by no more than both systems tell people by."""
+        return [name for name in self.source.spec.match_order if name in spec.match_order]
 
 
 def reference_of(connection: Connection) -> Reference | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 from django.db import connection as database
@@ -13,11 +13,12 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from connectors.models import Connection
-from syncjobs import enqueue, queue, strays
+from syncjobs import enqueue, queue, runs, strays
 from syncjobs.errors import Refused
-from syncjobs.models import ContactSync, Route, Run, RunStatus
+from syncjobs.models import ContactSync, Route, Run, RunKind, RunStatus
 from syncjobs.pull import pull, pull_ids
 from syncjobs.push import Progress, push
+from syncjobs.signals import route_starts
 
 _LEASE = 0x726F7574 << 32
 COUNTERS = ("created", "updated", "skipped", "failed", "conflicts")
@@ -52,30 +53,67 @@ class RouteRun:
         return run.status not in (RunStatus.STOPPED, RunStatus.CANCELLED)
 
 
+class Steps(Protocol):
+    """What a route's run consists of: carried out, or only rehearsed."""
+
+    def pull(self, connection: Connection, *, full: bool) -> Run: ...
+
+    def pull_ids(self, connection: Connection, ids: Sequence[str]) -> Run: ...
+
+    def push(self, connection: Connection, only: Sequence[UUID] | None = None) -> Run: ...
+
+
+@dataclass(frozen=True, slots=True)
+class RealSteps:
+    """Reads, stores and writes."""
+
+    trigger: str
+    progress: Progress | None = None
+
+    def pull(self, connection: Connection, *, full: bool) -> Run:
+        return pull(connection, trigger=self.trigger, full=full, progress=self.progress)
+
+    def pull_ids(self, connection: Connection, ids: Sequence[str]) -> Run:
+        return pull_ids(connection, ids, trigger=self.trigger)
+
+    def push(self, connection: Connection, only: Sequence[UUID] | None = None) -> Run:
+        return push(connection, trigger=self.trigger, progress=self.progress, only=only)
+
+
 def run_route(route: Route, *, trigger: str, full: bool = False, progress: Progress | None = None) -> RouteRun:
     """Carries out a route once. `full`: both sides are read whole, deletions and foreign edits are noticed.
 
     What a step could not do stays queued for the next run. Raises Refused when the route is being run already.
     """
-    with _lease(route):
+    with lease(route):
         done = RouteRun(route)
+        if not _is_ready(done, trigger):
+            return done
         first = route.full_started_at is None
         _note_start(route, full=full or first)
-        _carry_out(done, trigger, full=full, first=first, progress=progress)
+        carry_out(done, RealSteps(trigger, progress), full=full, first=first)
         return done
 
 
 def run_records(route: Route, ids: Sequence[str], *, trigger: str) -> RouteRun:
-    """Carries out a route for some records of the source alone."""
-    with _lease(route):
+    """Carries out a route for some records of the source alone. Raises Refused as `run_route`."""
+    with lease(route):
         done = RouteRun(route)
-        if not done.add(pull_ids(route.source, ids, trigger=trigger)):
-            return done
-        contacts = contacts_of(route.source, ids)
-        enqueue.enqueue_ids(route.destination, contacts)
-        if done.add(pull(route.destination, trigger=trigger)):
-            done.add(push(route.destination, trigger=trigger, only=contacts))
+        if _is_ready(done, trigger):
+            carry_out_records(done, RealSteps(trigger), ids)
         return done
+
+
+def _is_ready(done: RouteRun, trigger: str) -> bool:
+    """Whether nobody objects to the run; an objection is noted as a run that stopped at once."""
+    route = done.route
+    try:
+        route_starts.send(Route, route=route)
+    except Refused as e:
+        run = runs.start(route.destination, RunKind.PUSH, trigger=trigger)
+        runs.finish(run, RunStatus.STOPPED, e.message)
+        return done.add(run)
+    return True
 
 
 def contacts_of(connection: Connection, ids: Sequence[str]) -> list[UUID]:
@@ -84,21 +122,31 @@ def contacts_of(connection: Connection, ids: Sequence[str]) -> list[UUID]:
     return list(links.values_list("contact_id", flat=True))
 
 
-def _carry_out(done: RouteRun, trigger: str, *, full: bool, first: bool, progress: Progress | None) -> None:
+def carry_out(done: RouteRun, steps: Steps, *, full: bool, first: bool) -> None:
     route = done.route
     source, destination = route.source, route.destination
-    if not done.add(pull(source, trigger=trigger, full=full, progress=progress)):
+    if not done.add(steps.pull(source, full=full)):
         return
     if first or full:
         enqueue.enqueue_linked(source, destination)
         if route.two_way:
             enqueue.enqueue_linked(destination, source)
     look = full or not strays.indexed(destination) or queue.has_new(destination)
-    if (route.two_way or look) and not done.add(pull(destination, trigger=trigger, full=full, progress=progress)):
+    if (route.two_way or look) and not done.add(steps.pull(destination, full=full)):
         return
     for end in (destination, source) if route.two_way else (destination,):
-        if queue.due_count(end) and not done.add(push(end, trigger=trigger, progress=progress)):
+        if queue.due_count(end) and not done.add(steps.push(end)):
             return
+
+
+def carry_out_records(done: RouteRun, steps: Steps, ids: Sequence[str]) -> None:
+    source, destination = done.route.source, done.route.destination
+    if not done.add(steps.pull_ids(source, ids)):
+        return
+    contacts = contacts_of(source, ids)
+    enqueue.enqueue_ids(destination, contacts)
+    if done.add(steps.pull(destination, full=False)):
+        done.add(steps.push(destination, contacts))
 
 
 def _note_start(route: Route, *, full: bool) -> None:
@@ -109,7 +157,7 @@ def _note_start(route: Route, *, full: bool) -> None:
 
 
 @contextlib.contextmanager
-def _lease(route: Route) -> Iterator[None]:
+def lease(route: Route) -> Iterator[None]:
     """One run of a route at a time, over all processes; it goes with the process, however that dies."""
     with database.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_lock(%s)", [_LEASE + route.pk])

@@ -148,14 +148,21 @@ def jsonable(value: Any) -> Any:
 
 
 def same(ours: Any, theirs: Any) -> bool:
-    """Whether both mean the same: spelling of numbers does not matter, nor a label where ours has none."""
-    if ours == theirs or (ours in EMPTY and theirs in EMPTY):
+    """Whether both mean the same: spelling of numbers does not matter, nor a label where ours has none.
+
+    A box that was never ticked is told by some systems as no value at all.
+    """
+    if ours == theirs or (_unset(ours) and _unset(theirs)):
         return True
     if isinstance(ours, list) and isinstance(theirs, list):
         return _same_points(ours, theirs)
     if isinstance(ours, list | dict) or isinstance(theirs, list | dict):
         return False
     return ours not in EMPTY and theirs not in EMPTY and str(ours).strip() == str(theirs).strip()
+
+
+def _unset(value: Any) -> bool:
+    return value is False or value in EMPTY
 
 
 def _same_points(ours: list[Any], theirs: list[Any]) -> bool:

@@ -10,7 +10,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import connection as database
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django_q.tasks import async_task
@@ -20,7 +20,7 @@ from connectors.models import Connection
 from contacts.models import Contact
 from syncjobs import counts, enqueue, estimates, states
 from syncjobs.errors import Refused
-from syncjobs.models import ContactSync, Route, Run
+from syncjobs.models import ContactSync, Cursor, ReviewItem, Route, Run, Stray, StrayKey
 from syncjobs.outcomes import BACKOFF_BASE_SECONDS, BACKOFF_LONGEST_SECONDS
 from syncjobs.plan import NO_EMAIL
 from syncjobs.queue import HIGH, NORMAL
@@ -145,6 +145,17 @@ def refuse_disabled(connection: Connection) -> None:
 def start_push(connection: Connection, run: Run | None = None) -> None:
     """Asks a worker to push now; inside a transaction it becomes visible with the commit."""
     async_task("syncjobs.tasks.push_now", connection.pk, run.pk if run else None, group=f"push {connection.key}")
+
+
+def forget_records(connection: Connection) -> None:
+    """Another account is behind the connection now: nothing that was known of the old one's records counts."""
+    ContactSync.objects.filter(connection=connection).delete()
+    StrayKey.objects.filter(connection_id=connection.pk).delete()
+    Stray.objects.filter(connection=connection).delete()
+    Cursor.objects.filter(connection=connection).delete()
+    ReviewItem.objects.filter(connection=connection, decided_at__isnull=True).delete()
+    ends = Q(source=connection) | Q(destination=connection)
+    Route.objects.filter(ends).update(started_at=None, full_started_at=None)
 
 
 def start_pull(connection: Connection) -> None:

@@ -13,6 +13,7 @@ from connectors import oauth
 from connectors import services as connections
 from connectors.models import Connection
 from syncjobs import subscriptions
+from syncjobs.compat import seed_002
 
 RENEWAL_MINUTES = math.ceil(settings.TOKEN_REFRESH_INTERVAL / 60)
 SCHEDULES = (
@@ -31,6 +32,7 @@ def run() -> list[str]:
         f"Connected {connection.label} from the environment." for connection in connections.connect_from_environment()
     ]
     lines += oauth.use_codes()
+    lines += seed_002.prepare()
     for name, func, kind, minutes in SCHEDULES:
         if _schedule(name, {"func": func, "schedule_type": kind, "minutes": minutes, "repeats": -1}):
             lines.append(f"Scheduled: {name}.")

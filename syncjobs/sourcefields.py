@@ -79,6 +79,7 @@ SOURCE_FIELDS: tuple[SourceField, ...] = (
     SourceField("first_name", _("First name")),
     SourceField("last_name", _("Last name")),
     SourceField("middle_name", _("Middle name")),
+    SourceField("given_names", _("First and middle name")),
     SourceField("full_name", _("Full name")),
     SourceField("email", _("E-mail")),
     SourceField("emails", _("All e-mails"), multiple=True),
@@ -98,8 +99,8 @@ def getter(key: str) -> Getter:
     if key.startswith("attributes."):
         name = key.removeprefix("attributes.")
         return lambda contact: contact.attributes().get(name)
-    if key == "full_name":
-        return _full_name
+    if key in _NAMES:
+        return _NAMES[key]
     if key == "emails":
         return lambda contact: list(contact.emails)
     if key == "phones":
@@ -115,6 +116,11 @@ def needs_points(keys: Sequence[str]) -> bool:
     return "emails" in keys or "phones" in keys
 
 
-def _full_name(contact: SourceContact) -> str:
-    parts = (contact.get("first_name"), contact.get("middle_name"), contact.get("last_name"))
-    return " ".join(part for part in parts if part)
+def _joined(*names: str) -> Getter:
+    return lambda contact: " ".join(part for name in names if (part := contact.get(name)))
+
+
+_NAMES: Mapping[str, Getter] = {
+    "given_names": _joined("first_name", "middle_name"),
+    "full_name": _joined("first_name", "middle_name", "last_name"),
+}

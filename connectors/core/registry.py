@@ -7,9 +7,13 @@ import importlib.util
 import pkgutil
 import threading
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import connectors
 from connectors.core.base import Connector
+
+if TYPE_CHECKING:
+    from connectors.core.sandbox import Sandbox
 
 _lock = threading.Lock()
 _found: dict[str, type[Connector]] = {}
@@ -50,7 +54,7 @@ def folder(slug: str) -> Path:
     return Path(str(module.__file__)).parent
 
 
-def sandbox_class(slug: str) -> type | None:
+def sandbox_class(slug: str) -> type[Sandbox] | None:
     """The connector's stand-in, None when its folder has none."""
     package = get(slug).__module__.rpartition(".")[0]
     if importlib.util.find_spec(f"{package}.sandbox") is None:

@@ -17,12 +17,14 @@ from zoneinfo import ZoneInfo
 
 # The earliest time that the type datetime of SQL Server holds.
 BEGINNING = datetime(1753, 1, 1)  # noqa: DTZ001 - the clinic's times are naive
-# Of more changes than this nothing is remembered: they are read once more, which changes nothing.
+# More changes than this are not remembered one by one: their totals tell whether anything has been added since.
 REMEMBERED = 2000
 # A clock that is set back does it within this time.
 _SHIFT = timedelta(hours=2)
 
 Stamps = dict[str, list[str]]
+# How many changes, and the sums of their patients' ids and of their times.
+Totals = list[int]
 
 
 def naive(stamp: str) -> datetime:
@@ -75,11 +77,15 @@ class Found:
 class Position:
     """`recent` are the stamps met before, by patient; while pages are read `met` are those of this look.
 
-    `met` is None once they are too many to remember.
+    `met` is None once they are too many to remember. Then the look is `large`, and `totals` are those of the changes
+    that were met, where they are known for certain; `before` are those at the beginning of the look under way.
     """
 
     watermark: str | None = None
     recent: Stamps = field(default_factory=dict)
+    large: bool = False
+    totals: Totals | None = None
+    before: Totals | None = None
     after: int = 0
     reached: str | None = None
     met: Stamps | None = field(default_factory=dict)
@@ -89,6 +95,9 @@ class Position:
         return cls(
             watermark=cursor.get("watermark"),
             recent=dict(cursor.get("recent") or {}),
+            large=bool(cursor.get("large")),
+            totals=cursor.get("totals"),
+            before=cursor.get("before"),
             after=int(cursor.get("after") or 0),
             reached=cursor.get("reached"),
             met=cursor.get("met", {}),
@@ -116,17 +125,24 @@ class Position:
         return {
             "watermark": self.watermark,
             "recent": self.recent,
+            "before": self.before,
             "after": self.after,
             "reached": self.reached,
             "met": self.met,
         }
+
+    def unchanged(self) -> dict[str, Any]:
+        """The cursor behind a look that met nothing it did not know."""
+        return {"watermark": self.watermark, "recent": {}, "large": True, "totals": self.totals}
 
     def finished(self, clock: str, overlap: timedelta, zone: ZoneInfo) -> dict[str, Any]:
         """The cursor behind the last page; `clock` is the server's time."""
         times = [stamp for stamp in (self.watermark, self.reached) if stamp]
         watermark = min(max(times, key=naive), clock, key=naive) if times else clock
         start = window_start(watermark, overlap, zone)
-        met = {patient: _since(self.met or {}, patient, start) for patient in self.met or {}}
+        if self.met is None:
+            return {"watermark": watermark, "recent": {}, "large": True, "totals": None}
+        met = {patient: _since(self.met, patient, start) for patient in self.met}
         return {"watermark": watermark, "recent": {patient: stamps for patient, stamps in met.items() if stamps}}
 
 

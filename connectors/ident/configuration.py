@@ -59,6 +59,12 @@ CONFIG = (
         advanced=True,
         help="In characters. Text fields of some systems take 256.",
     ),
+    ConfigField(
+        "field_ids",
+        "Field ids in the destination",
+        advanced=True,
+        help="age=123, sex=456: for fields that are not called there as they are here.",
+    ),
     ConfigField("phone_region", "Phone region", default="RU", env="PHONE_REGION", advanced=True),
     ConfigField(
         "isolation",

@@ -23,6 +23,10 @@ class Dialect(Protocol):
         """A naive time as ISO text, exactly as the server has it."""
         ...
 
+    def milliseconds(self, expression: str) -> str:
+        """A naive time as a big number."""
+        ...
+
 
 class SqlServer:
     """T-SQL as SQL Server 2012 has it."""
@@ -40,6 +44,11 @@ class SqlServer:
     def stamp(self, expression: str) -> str:
         return f"CONVERT(varchar(23), {expression}, 126)"
 
+    def milliseconds(self, expression: str) -> str:
+        # By minutes, because a difference in seconds overflows within a lifetime.
+        minutes = f"CAST(DATEDIFF(minute, '20000101', {expression}) AS bigint)"
+        return f"{minutes} * 60000 + DATEPART(second, {expression}) * 1000 + DATEPART(millisecond, {expression})"
+
 
 class PostgreSQL:
     """The stand-in's. The session's time zone is the clinic's."""
@@ -55,6 +64,9 @@ class PostgreSQL:
 
     def stamp(self, expression: str) -> str:
         return f"""to_char({expression}, 'YYYY-MM-DD"T"HH24:MI:SS.MS')"""
+
+    def milliseconds(self, expression: str) -> str:
+        return f"CAST(EXTRACT(EPOCH FROM {expression}) * 1000 AS bigint)"
 
 
 DIALECTS: dict[str, Dialect] = {SQL_SERVER: SqlServer(), POSTGRESQL: PostgreSQL()}

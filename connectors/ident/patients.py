@@ -16,6 +16,8 @@ from connectors.ident.visits import Visit, history
 
 SEXES = {1: "Мужской", 2: "Женский"}
 UNKNOWN_SEX = "Не указан"
+# The longest of a view's columns that are no comments.
+SHORT = 200
 ACTIVE, ARCHIVED = "Активный", "Архивный"
 # What SQL Server makes of an empty text is no birth date.
 _EARLIEST_BIRTH = date(1900, 1, 2)
@@ -23,10 +25,13 @@ _CENT = Decimal("0.01")
 _MAILS = re.compile(r"[^\s,;<>]+@[^\s,;<>]+")
 
 
-def _field(key: str, label: str, kind: FieldType = FieldType.TEXT, options: Sequence[str] = ()) -> FieldSpec:
+def _field(
+    key: str, label: str, kind: FieldType = FieldType.TEXT, options: Sequence[str] = (), *, long: bool = False
+) -> FieldSpec:
     choices = tuple((text, text) for text in options)
     several = kind in (FieldType.PHONES, FieldType.EMAILS)
-    return FieldSpec(key, label, kind, read_only=True, multiple=several, options=choices)
+    most = SHORT if kind is FieldType.TEXT and not long else None
+    return FieldSpec(key, label, kind, read_only=True, multiple=several, options=choices, max_length=most)
 
 
 # Labelled as the clinic's staff know them.
@@ -39,11 +44,11 @@ FIELDS = (
     _field("emails", "E-mail", FieldType.EMAILS),
     _field("age", "Возраст", FieldType.INTEGER),
     _field("sex", "Пол", FieldType.CHOICE, (*SEXES.values(), UNKNOWN_SEX)),
-    _field("visits", "Приемы"),
+    _field("visits", "Приемы", long=True),
     _field("visits_count", "Всего визитов", FieldType.INTEGER),
     _field("card_number", "Номер карты"),
     _field("birth_date", "Дата рождения", FieldType.DATE),
-    _field("comment", "Комментарий"),
+    _field("comment", "Комментарий", long=True),
     _field("discount", "Скидка", FieldType.NUMBER),
     _field("sms_optout", "Отказ от SMS", FieldType.BOOLEAN),
     _field("archive_reason", "Причина архивации"),

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from datetime import date
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, datetime
 from typing import Any
 
 from connectors.core.clock import Clock
 from connectors.core.fanout import batched
 from connectors.core.types import Page, ReadMode, ReadQuery, RemoteRecord
 from connectors.ident import patients, visits
-from connectors.ident.changes import REMEMBERED, Found, Position
+from connectors.ident.changes import REMEMBERED, Found, Position, Totals
 from connectors.ident.configuration import Source
 from connectors.ident.database import Database
 from connectors.ident.statements import PATIENT_COLUMNS, Statements
@@ -63,10 +63,11 @@ class Reader:
         position = Position(watermark=str(newest) if newest is not None else None)
         start = Position(position.finished(str(clock), self._source.overlap, self._source.zone)["watermark"])
         moment = start.start(self._source.overlap, self._source.zone)
+        totals = self._totals(moment)
         rows = self._database.rows("changes", self._statements.changes(REMEMBERED), [moment, 0])
         found = Found.of(rows, REMEMBERED, after=0)
         if found.after is not None:
-            return {"watermark": start.watermark, "recent": {}}
+            return {"watermark": start.watermark, "recent": {}, "large": True, "totals": totals}
         return {"watermark": start.watermark, "recent": found.stamps}
 
     def _changes(self, query: ReadQuery) -> Iterator[Page]:
@@ -75,6 +76,11 @@ class Reader:
         limit = min(query.limit or PAGE, PAGE)
         position = self._position(query)
         start = position.start(source.overlap, source.zone)
+        if position.large:
+            position.before = self._totals(start)
+            if position.before == position.totals:
+                yield Page([], position.unchanged(), last=True)
+                return
         while True:
             rows = self._database.rows("changes", self._statements.changes(limit), [start, position.after])
             found = Found.of(rows, limit, after=position.after)
@@ -82,9 +88,22 @@ class Reader:
             position.take(found)
             if found.after is None:
                 cursor = position.finished(found.clock, source.overlap, source.zone)
+                if cursor.get("large"):
+                    cursor["totals"] = self._certain_totals(cursor, start, position.before)
                 yield Page(records, cursor, last=True, deleted_ids=absent)
                 return
             yield Page(records, position.unfinished(), deleted_ids=absent)
+
+    def _certain_totals(self, cursor: Mapping[str, Any], start: datetime, before: Totals | None) -> Totals | None:
+        """Those of the next look's changes, if nothing was added since this one began: then it has met them all."""
+        if before is None:
+            return None
+        totals = self._totals(Position.from_cursor(cursor).start(self._source.overlap, self._source.zone))
+        return totals if self._totals(start) == before else None
+
+    def _totals(self, moment: datetime) -> Totals:
+        (row,) = self._database.rows("changes", self._statements.totals(), [moment])
+        return [int(value or 0) for value in row]
 
     def _position(self, query: ReadQuery) -> Position:
         if query.cursor is not None:

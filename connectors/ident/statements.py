@@ -70,6 +70,12 @@ class Statements:
         )
         return dialect.first(count, columns, rest)
 
+    def totals(self) -> str:
+        """(number of changes, sum of their patients' ids, sum of their times), one row. Parameters: a moment."""
+        dialect = self._dialect
+        sums = f"SUM(CAST(patient_id AS bigint)), SUM({dialect.milliseconds('changed_at')})"
+        return f"SELECT COUNT(*), {sums} FROM {self._changes} WHERE changed_at >= {dialect.moment}"
+
     def latest(self) -> str:
         """(the newest time of change, the server's time), one row."""
         dialect = self._dialect

@@ -75,7 +75,8 @@ class Run(models.Model):
 class RunItem(models.Model):
     """What happened to one record in a run, or, in a dry run, what would. Unchanged records are only counted.
 
-    `changes` are the contact's values before and after, by field: {"company": ["Acorn", "Oak"]}.
+    `changes` are the values before and after, by field: {"company": ["Acorn", "Oak"]}; of the contact where a pull
+    changed it, of the remote record where a push did.
     """
 
     class Action(models.TextChoices):

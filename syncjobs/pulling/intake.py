@@ -17,7 +17,7 @@ from contacts import store as contacts
 from contacts.identifiers import uuid7
 from contacts.matching import Keys, MatchKey
 from contacts.records import ContactRecord
-from syncjobs import enqueue, queue, reviews, routes, strays
+from syncjobs import queue, reviews, routes, strays
 from syncjobs.models import Run, RunItem
 from syncjobs.pulling import store
 from syncjobs.pulling.agreement import Agreement
@@ -285,9 +285,7 @@ class _Attempt:
         message = f"The record was deleted in {self.connection.spec.label}."
         if deleted_ids and not self.intake.terms.takes:
             strays.clear(self.connection, deleted_ids)
-        buried = store.bury(self.connection, deleted_ids, message)
-        if self.intake.terms.recreate and buried:
-            enqueue.enqueue_ids(self.connection, [contact_id for contact_id, _external_id in buried])
-        for contact_id, external_id in buried:
+        again = self.intake.terms.recreate
+        for contact_id, external_id in store.bury(self.connection, deleted_ids, message, again=again):
             self.counts["deleted"] += 1
             self.items.append((contact_id, external_id, RunItem.Action.DELETE, message, None))

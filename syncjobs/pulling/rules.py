@@ -115,7 +115,8 @@ class PullRules:
             return None
         if pair[1] in ("email", "phone") and isinstance(value, tuple):
             return primary_value(value)
-        return jsonable(_flat(value)) or None
+        flat = jsonable(_flat(value))
+        return None if flat in EMPTY else flat
 
     def person(self, taken: Taken) -> ContactRecord:
         """Whom a record describes, by the rules of both directions: to be told from others, not to be stored."""

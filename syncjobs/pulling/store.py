@@ -97,10 +97,13 @@ FROM unnest(%(ids)s::bigint[], %(seen)s::bytea[], %(at)s::timestamptz[]) AS t(id
 """
 
 _BURY = f"""
-UPDATE syncjobs_contactsync SET gone_at = now(), seen_hash = NULL, due_at = NULL, next_retry_at = NULL,
+UPDATE syncjobs_contactsync SET gone_at = now(), seen_hash = NULL, next_retry_at = NULL,
     processing_error = %(message)s, error_kind = '',
-    sync_status = CASE WHEN sync_status = '{states.PROCESSING.sync}' THEN sync_status ELSE '{states.SKIPPED.sync}' END,
-    processing_status = CASE WHEN sync_status = '{states.PROCESSING.sync}' THEN processing_status END
+    due_at = CASE WHEN %(again)s THEN now() END,
+    sync_status = CASE WHEN sync_status = '{states.PROCESSING.sync}' THEN sync_status
+                       WHEN %(again)s THEN '{states.QUEUED.sync}' ELSE '{states.SKIPPED.sync}' END,
+    processing_status = CASE WHEN sync_status = '{states.PROCESSING.sync}' THEN processing_status
+                             WHEN %(again)s THEN '{states.QUEUED.processing}' END
 WHERE connection_id = %(connection)s AND external_id = ANY(%(ids)s) AND external_id <> '' AND gone_at IS NULL
 RETURNING contact_id, external_id
 """
@@ -200,12 +203,19 @@ def touch(links: Sequence[tuple[int, bytes, datetime | None]]) -> None:
         cursor.execute(_TOUCH, {"ids": ids, "seen": seen, "at": at})
 
 
-def bury(connection: Connection, external_ids: Sequence[str], message: str) -> list[tuple[UUID, str]]:
-    """Makes tombstones of the links to these records: (contact id, remote id) of those that were not tombstones yet."""
+def bury(
+    connection: Connection, external_ids: Sequence[str], message: str, *, again: bool = False
+) -> list[tuple[UUID, str]]:
+    """Makes tombstones of the links to these records: (contact id, remote id) of those that were not tombstones yet.
+
+    `again`: they become due, so that a push makes the records anew.
+    """
     if not external_ids:
         return []
     with database.cursor() as cursor:
-        cursor.execute(_BURY, {"connection": connection.pk, "ids": list(external_ids), "message": message})
+        cursor.execute(
+            _BURY, {"connection": connection.pk, "ids": list(external_ids), "message": message, "again": again}
+        )
         return list(cursor.fetchall())
 
 

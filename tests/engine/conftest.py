@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,16 +10,19 @@ import pytest
 from django.utils import timezone
 
 from connectors import services
+from connectors.amocrm.sandbox import AmoSandbox
 from connectors.core import registry
 from connectors.core.clock import ManualClock, SystemClock
 from connectors.core.sandbox import Fault, Sandbox
 from connectors.core.testing import SandboxAdapter
 from connectors.core.types import CONTACTS
+from connectors.ident.readonly.postgresql.base import DatabaseWrapper
 from connectors.models import Connection
 from contacts.models import Contact, ContactPoint
 from syncjobs.enqueue import Filters, enqueue_filtered
 from syncjobs.models import ContactSync, Run
 from syncjobs.push import push
+from tests.engine.clinic import Clinic, connected
 
 # Systems that write contacts told apart by e-mail: the same cases must hold for each of them.
 DESTINATIONS = sorted(
@@ -134,3 +137,14 @@ def make_contacts(db: None) -> Callable[..., list[Contact]]:
         return rows
 
     return make
+
+
+@pytest.fixture
+def clinic(transactional_db: None, clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> Iterator[Clinic]:
+    """Patients of a clinic and the account they go to; nothing has run yet."""
+    monkeypatch.setattr(DatabaseWrapper, "ensure_connection", connected)
+    ident = registry.sandbox_class("ident")(clock)  # type: ignore[misc]
+    ident.reset()
+    amo = connect("amocrm", AmoSandbox(clock, enforce_limits=False), monkeypatch)
+    yield Clinic(ident, amo)
+    ident.reset()
