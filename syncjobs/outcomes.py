@@ -18,7 +18,7 @@ from connectors.core.types import Outcome, Result
 from connectors.models import Connection
 from syncjobs import reviews, states
 from syncjobs.models import Run, RunItem
-from syncjobs.plan import Decision, Pending, PlanItem
+from syncjobs.planitems import Decision, Pending, PlanItem
 
 BACKOFF_BASE_SECONDS = 300
 BACKOFF_LONGEST_SECONDS = 6 * 3600

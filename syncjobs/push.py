@@ -24,7 +24,7 @@ from syncjobs import queue, runs
 from syncjobs.models import Run, RunKind, RunStatus
 from syncjobs.outcomes import Settled, store
 from syncjobs.pages import PagePlanner
-from syncjobs.plan import Pending
+from syncjobs.planitems import Pending
 
 log = logging.getLogger(__name__)
 

@@ -10,10 +10,13 @@ from typing import Any, Protocol
 import orjson
 
 from connectors.core.types import Direction, FieldSpec, RuleMode
+from syncjobs.appending import appended
 from syncjobs.sourcefields import Getter, SourceContact, getter, needs_points
 from syncjobs.transforms import TRANSFORMS
 
 EMPTY: tuple[Any, ...] = (None, "", [], ())
+NOTHING: Mapping[str, Any] = {}
+YIELDING = (RuleMode.IF_EMPTY, RuleMode.APPEND)
 
 
 class Rule(Protocol):
@@ -30,10 +33,14 @@ class RuleInvalid(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Mapped:
-    """A contact in their fields: `kept` is what must stay in step, `initial` what only a new record is given."""
+    """A contact in their fields: `kept` is what must stay in step, `initial` what only a new record is given.
+
+    `offered` are those kept fields for which the contact has a value that yields to theirs, or is added to it.
+    """
 
     kept: Mapping[str, Any]
     initial: Mapping[str, Any]
+    offered: frozenset[str] = frozenset()
 
     @property
     def everything(self) -> dict[str, Any]:
@@ -50,10 +57,14 @@ class PushRules:
     """The rules that push from the hub, ready to use. Raises RuleInvalid.
 
     `kept_fields` are the fields of theirs that are kept in step; a snapshot may hold others, which only pulls know.
-    `shape` is their (field, field of ours, whether it goes as it is).
+    Of those, `yielding` are the ones whose value depends on what their record holds (modes if_empty and append).
+    `selective`: some rules ask whether there is a record already, or what it holds. `shape` is their (field, field of
+    ours, whether it goes as it is).
     """
 
-    def __init__(self, rules: Iterable[Rule], writable: Mapping[str, FieldSpec] | None = None) -> None:
+    def __init__(
+        self, rules: Iterable[Rule], writable: Mapping[str, FieldSpec] | None = None, *, region: str = ""
+    ) -> None:
         chosen = [r for r in rules if r.direction != Direction.PULL]
         self.left_out = tuple(
             r.theirs
@@ -61,15 +72,39 @@ class PushRules:
             if writable is not None and (r.theirs not in writable or writable[r.theirs].read_only)
         )
         used = [r for r in chosen if r.theirs not in self.left_out]
-        self._kept = [_compiled(r) for r in used if r.mode in (RuleMode.OVERWRITE, RuleMode.APPEND)]
-        self._initial = [_compiled(r) for r in used if r.mode in (RuleMode.IF_NEW, RuleMode.IF_EMPTY)]
-        self.kept_fields = frozenset(r.theirs for r in used if r.mode in (RuleMode.OVERWRITE, RuleMode.APPEND))
+        self._region = region
+        self._kept = [_compiled(r) for r in used if r.mode == RuleMode.OVERWRITE]
+        self._initial = [_compiled(r) for r in used if r.mode == RuleMode.IF_NEW]
+        self._yielding = [(_compiled(r), r.mode == RuleMode.APPEND) for r in used if r.mode in YIELDING]
+        overwritten = {r.theirs for r in used if r.mode == RuleMode.OVERWRITE}
+        self.yielding = frozenset(r.theirs for r in used if r.mode in YIELDING) - overwritten
+        self.kept_fields = self.yielding | overwritten
+        self.selective = any(r.mode != RuleMode.OVERWRITE for r in used)
         self.shape = tuple((r.theirs, r.ours, not r.transform) for r in used if r.theirs in self.kept_fields)
         self.needs_points = needs_points([r.ours for r in used])
 
-    def apply(self, contact: SourceContact) -> Mapped:
-        """Their values of a contact; empty ones are left out."""
-        return Mapped(_values(self._kept, contact), _values(self._initial, contact))
+    def apply(self, contact: SourceContact, held: Mapping[str, Any] = NOTHING) -> Mapped:
+        """Their values of a contact whose record holds `held`; empty ones are left out."""
+        kept, initial = _values(self._kept, contact), _values(self._initial, contact)
+        if not self.yielding:
+            return Mapped(kept, initial)
+        offered = self._yield_to(held, contact)
+        return Mapped({**offered[0], **kept}, initial, offered[1])
+
+    def _yield_to(self, held: Mapping[str, Any], contact: SourceContact) -> tuple[dict[str, Any], frozenset[str]]:
+        values = {name: held[name] for name in self.yielding if held.get(name) not in EMPTY}
+        offered = set()
+        for rule, adds in self._yielding:
+            theirs = rule[0]
+            value = _values([rule], contact).get(theirs)
+            if value is None or theirs not in self.yielding:
+                continue
+            offered.add(theirs)
+            if theirs not in values:
+                values[theirs] = value
+            elif adds:
+                values[theirs] = appended(values[theirs], value, self._region)
+        return values, frozenset(offered)
 
 
 Compiled = tuple[str, Getter, Callable[[Any], Any] | None]

@@ -56,6 +56,7 @@ class AmoSandbox(Sandbox):
         self.account.fill(people)
         self.authority = Authority(self.clock)
         self.hooks = Hooks(self.clock)
+        self.bin: dict[tuple[str, str], dict[str, Any]] = {}
         self.definitions = FieldDefinitions(self.account.fields)
         self.filters = filters
         self.timezone = "Europe/Moscow"
@@ -229,7 +230,14 @@ class AmoSandbox(Sandbox):
         self._change([{**item, "id": int(number)}], entity)
 
     def person_deletes(self, number: str, entity: str = "contacts") -> None:
-        self.hooks.announce(entity, "delete", [self.account.records[entity].pop(int(number))])
+        """A person puts a record into the bin: reads answer 204, lists leave it out (section 5.7)."""
+        record = self.bin[entity, number] = self.account.records[entity].pop(int(number))
+        self.hooks.announce(entity, "delete", [record])
+
+    def person_restores(self, number: str, entity: str = "contacts") -> None:
+        """A person takes a record back out of the bin."""
+        record = self.account.records[entity][int(number)] = self.bin.pop((entity, number))
+        self.hooks.announce(entity, "restore", [record])
 
     def _change(self, items: list[dict[str, Any]], entity: str) -> list[dict[str, Any]]:
         before = [dict(self.account.records[entity][item["id"]]) for item in items]
