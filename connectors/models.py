@@ -226,10 +226,14 @@ class OAuthState(models.Model):
 
 
 class RateSlot(models.Model):
-    """The next free moment of one rate limit, in seconds since 1970 by the database's clock."""
+    """The next free moment of one rate limit, in seconds since 1970 by the database's clock.
+
+    `spent` are the moments of a rolling limit's latest units, oldest first, as many as it allows.
+    """
 
     key = models.CharField(primary_key=True, max_length=200)
     next_at = models.FloatField(default=0)
+    spent = ArrayField(models.FloatField(), default=list, db_default=[])
 
     class Meta:
         verbose_name = _("rate-limit slot")

@@ -24,6 +24,7 @@ from connectors.models import Connection, ConnectionState, FieldRule, OAuthGrant
 from connectors.signals import connection_works, sandbox_left
 from connectors.token_store import PostgresTokenStore
 from connectors.traffic import meter
+from connectors.turns import turns
 
 
 class ConnectionProblem(Exception):
@@ -102,6 +103,7 @@ def make_context(
         secrets=secrets,
         key=account_key(spec, values),
         limiter=limiter,
+        turns=turns,
         timeout=settings.HTTP_TIMEOUT,
         allow_private_hosts=settings.ALLOW_PRIVATE_HOSTS,
         max_tries=4 if patient else 1,

@@ -86,6 +86,8 @@ def _merge_value(name: str, base: Any, local: Any, remote: Any, rule: Rule, conf
 def _merge_points(
     base: tuple[Point, ...], local: tuple[Point, ...], remote: tuple[Point, ...], rule: Rule
 ) -> tuple[Point, ...]:
+    if remote is base or remote is local:
+        return local
     agreed = {point.value: point for point in base}
     ours = {point.value: point for point in local}
     theirs = {point.value: point for point in remote}
@@ -128,6 +130,8 @@ def _merge_attributes(
     rule: Rule,
     conflicts: list[Conflict],
 ) -> dict[str, Any]:
+    if remote == base:
+        return dict(local)
     merged = {}
     for key in dict.fromkeys((*local, *remote)):
         sides = (base.get(key, _ABSENT), local.get(key, _ABSENT), remote.get(key, _ABSENT))

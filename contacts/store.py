@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
@@ -17,7 +18,7 @@ from django.utils import timezone
 from psycopg.types.json import Jsonb
 
 from contacts.hooks import contacts_changed
-from contacts.models import Contact, ContactPoint
+from contacts.models import Contact
 from contacts.records import FIELDS, POINT_FIELDS, SCALAR_FIELDS, ContactRecord, Point
 from contacts.text import name_key
 
@@ -34,6 +35,7 @@ _TYPES = (
 )
 _POINT_COLUMNS = ("contact_id", "kind", "value", "raw", "label", "is_primary", "position")
 _POINT_TYPES = ("uuid", "varchar", "varchar", "varchar", "varchar", "bool", "int2")
+_scalars = attrgetter(*SCALAR_FIELDS)
 _KINDS = {"emails": "email", "phones": "phone"}
 
 # LATERAL with OFFSET 0 holds the planner to one index probe a key: freshly loaded tables have no statistics, and with a
@@ -206,11 +208,12 @@ def save(changes: Sequence[Change], source: str, at: datetime | None = None) -> 
     created = [change for change in changes if change.before is None]
     # One order for everybody: two batches that update the same contacts must not lock each other out.
     updated = sorted((change for change in changes if change.before is not None), key=lambda change: change.contact_id)
+    rows = _Rows(source, at)
     with connection.cursor() as cursor:
         if created:
-            _copy(cursor, "contacts_contact", _COLUMNS, _TYPES, (_row(change, source, at) for change in created))
+            _copy(cursor, "contacts_contact", _COLUMNS, _TYPES, map(rows.of, created))
         if updated:
-            _update(cursor, updated, source, at)
+            _update(cursor, updated, rows)
         _copy(cursor, "contacts_contactpoint", _POINT_COLUMNS, _POINT_TYPES, _point_rows([*created, *updated]))
     contacts_changed.send(
         Contact,
@@ -222,10 +225,10 @@ def save(changes: Sequence[Change], source: str, at: datetime | None = None) -> 
     )
 
 
-def _update(cursor: Any, updated: Sequence[Change], source: str, at: datetime) -> None:
+def _update(cursor: Any, updated: Sequence[Change], rows: _Rows) -> None:
     cursor.execute(_CREATE_CHANGES)
     cursor.execute("TRUNCATE contact_change")
-    _copy(cursor, "contact_change", _COLUMNS, _TYPES, (_row(change, source, at) for change in updated))
+    _copy(cursor, "contact_change", _COLUMNS, _TYPES, map(rows.of, updated))
     with _by_index(cursor):
         cursor.execute(_APPLY_CHANGES)
         if cursor.rowcount != len(updated):
@@ -241,32 +244,46 @@ def _copy(cursor: Any, table: str, columns: Sequence[str], types: Sequence[str],
             copy.write_row(row)
 
 
-def _row(change: Change, source: str, at: datetime) -> tuple[Any, ...]:
-    record, before = change.after, change.before
-    email = record.email
-    name = name_key(record.first_name, record.last_name, record.middle_name)
-    told_by_name = email is None and bool(name or record.company)
-    stamp = {"by": source, "at": at.isoformat().replace("+00:00", "Z")}
-    provenance = {**(before.provenance if before else {}), **dict.fromkeys(change.fields, stamp)}
-    return (
-        change.contact_id,
-        *(getattr(record, field_name) for field_name in SCALAR_FIELDS),
-        Jsonb(dict(record.attributes), orjson.dumps),
-        email,
-        record.phone,
-        hash_of(name),
-        hash_of(identity_text(name, record.company.casefold())) if told_by_name else None,
-        Jsonb(provenance, orjson.dumps),
-        before.version + 1 if before else 1,
-        at,
-        at,
-    )
+class _Rows:
+    """The rows of one save: who has set a field and when is the same in all of them."""
+
+    def __init__(self, source: str, at: datetime) -> None:
+        self._at = at
+        self._stamp = {"by": source, "at": at.isoformat().replace("+00:00", "Z")}
+        self._of_new: dict[tuple[str, ...], bytes] = {}
+
+    def of(self, change: Change) -> tuple[Any, ...]:
+        record, before = change.after, change.before
+        email = record.email
+        name = name_key(record.first_name, record.last_name, record.middle_name)
+        told_by_name = email is None and bool(name or record.company)
+        return (
+            change.contact_id,
+            *_scalars(record),
+            Jsonb(dict(record.attributes), orjson.dumps),
+            email,
+            record.phone,
+            hash_of(name),
+            hash_of(identity_text(name, record.company.casefold())) if told_by_name else None,
+            Jsonb(self._provenance(change), bytes),
+            before.version + 1 if before else 1,
+            self._at,
+            self._at,
+        )
+
+    def _provenance(self, change: Change) -> bytes:
+        stamped = dict.fromkeys(change.fields, self._stamp)
+        if change.before is not None:
+            return orjson.dumps({**change.before.provenance, **stamped})
+        if change.fields not in self._of_new:
+            self._of_new[change.fields] = orjson.dumps(stamped)
+        return self._of_new[change.fields]
 
 
 def _point_rows(changes: Iterable[Change]) -> Iterator[tuple[Any, ...]]:
     for change in changes:
         if change.before is None or any(name in POINT_FIELDS for name in change.fields):
             for name in POINT_FIELDS:
-                kind = ContactPoint.Kind(_KINDS[name]).value
+                kind = _KINDS[name]
                 for position, point in enumerate(getattr(change.after, name)):
                     yield change.contact_id, kind, point.value, point.raw, point.label, point.primary, position

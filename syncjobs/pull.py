@@ -15,6 +15,7 @@ from connectors.core.errors import ApiError
 from connectors.core.metrics import Totals
 from connectors.core.types import CONTACTS
 from connectors.models import Connection
+from contacts.garbage import rare_collection
 from syncjobs import routes, runs
 from syncjobs.errors import Refused
 from syncjobs.models import Run, RunKind, RunStatus
@@ -70,7 +71,7 @@ def _run(
     runs.reap(connection)
     run = runs.start(connection, RunKind.PULL, trigger=trigger)
     totals = Totals()
-    with runs.held(run):
+    with runs.held(run), rare_collection():
         try:
             stopped = _carry_out(run, lambda: opened(connection, recorder=totals), work, terms, progress)
         finally:

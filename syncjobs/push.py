@@ -7,6 +7,7 @@ the wire, and memory holds a few pages however many contacts are due.
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from connectors.core.errors import ApiError, ErrorKind
 from connectors.core.metrics import Totals
 from connectors.core.types import CONTACTS, Change, Outcome, Result
 from connectors.models import Connection
+from contacts.garbage import rare_collection
 from syncjobs import queue, runs
 from syncjobs.models import Run, RunKind, RunStatus
 from syncjobs.outcomes import Settled, store
@@ -29,6 +31,8 @@ log = logging.getLogger(__name__)
 STORE_AT_LEAST = 1000
 STORE_AFTER_SECONDS = 0.25
 SLICE_SECONDS = 60.0
+# Of a slice whose connector has read the whole account in order to find records: the next one would read it again.
+KNOWING_SLICE_SECONDS = 1800.0
 OWN_ERROR_PAUSE_SECONDS = 300.0
 OWN_ERROR = "An error of crmsync itself stopped the run; its log has the details. It is tried again by itself."
 
@@ -69,7 +73,7 @@ class Push:
         started = time.monotonic()
         while not self._stopping:
             # Never before the first page: however short a slice, it gets something done.
-            if self.seconds is not None and self._claimed and time.monotonic() - started > self.seconds:
+            if self._claimed and time.monotonic() - started > self._longest(planner.connector):
                 self.more = True
                 return
             size = planner.page_size
@@ -90,6 +94,12 @@ class Push:
                     self._flying[item.link.id] = item.pending()
                     yield item.change
             self._store_when_due()
+
+    def _longest(self, connector: Connector) -> float:
+        """Seconds that the slice may last."""
+        if self.seconds is None:
+            return math.inf
+        return max(self.seconds, KNOWING_SLICE_SECONDS) if connector.knows_account else self.seconds
 
     def _take(self, outcome: Outcome) -> None:
         item = self._flying.pop(outcome.ref)
@@ -126,14 +136,14 @@ def push(
 ) -> Run:
     """Sends what is due on a connection and answers the run, which says how it went; raises nothing for the remote.
 
-    `only` narrows it to some contacts. With `seconds`, it stops claiming after that long and leaves the run `running`:
-    call again with it to go on.
+    `only` narrows it to some contacts. With `seconds`, it stops claiming after that long, or later where the connector
+    has learnt what the next one would have to ask for again, and leaves the run `running`: call again with it to go on.
     """
     runs.reap(connection)
     run = run or runs.start(connection, RunKind.PUSH, trigger=trigger, total=queue.due_count(connection))
     totals = Totals()
     work = Push(connection, run, limit, seconds, progress, only)
-    with runs.held(run):
+    with runs.held(run), rare_collection():
         try:
             stopped = _carry_out(work, totals)
         finally:

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+import orjson
 from django.db import connection as database
 from django.db.models.functions import Now
 
 from connectors.models import Connection
 from syncjobs import states
-from syncjobs.models import ContactSync, Run, SyncSnapshot
+from syncjobs.models import ContactSync, Run
 from syncjobs.sourcefields import CONTACT_COLUMNS, SourceContact
 
 HIGH = 10
@@ -61,6 +62,9 @@ UPDATE syncjobs_contactsync SET {states.set_sql(states.RELEASE.target)}, run_id 
     remote_hash = CASE WHEN %(kind)s = 'unknown' THEN NULL ELSE remote_hash END
 WHERE run_id = %(run)s AND {states.in_sql(states.RELEASE.sources)}
 """
+
+
+_SNAPSHOTS = "SELECT link_id, values::text FROM syncjobs_syncsnapshot WHERE link_id = ANY(%(ids)s)"
 
 
 @dataclass(slots=True)
@@ -164,7 +168,11 @@ def twins(connection: Connection, links: Sequence[DueLink]) -> dict[int, UUID]:
 
 def snapshots(link_ids: Sequence[int]) -> dict[int, dict[str, Any]]:
     """The values last agreed on, by link."""
-    return dict(SyncSnapshot.objects.filter(link_id__in=link_ids).values_list("link_id", "values"))
+    if not link_ids:
+        return {}
+    with database.cursor() as cursor:
+        cursor.execute(_SNAPSHOTS, {"ids": list(link_ids)})
+        return {link_id: orjson.loads(values) for link_id, values in cursor.fetchall()}
 
 
 def _links(sql: str, params: dict[str, Any]) -> list[DueLink]:

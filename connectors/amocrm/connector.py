@@ -169,6 +169,10 @@ class AmoCRM(Connector):
     def find(self, entity: str, keys: Sequence[MatchKey]) -> dict[MatchKey, list[RemoteRecord]]:
         return self.tools(entity).finder.find(keys)
 
+    @property
+    def knows_account(self) -> bool:
+        return any(tools.finder.has_index for tools in self._tools.values())
+
     def write(self, entity: str, changes: Iterable[Change]) -> Iterator[Outcome]:
         tools = self.tools(entity)
         writer = Writer(self.client, tools.catalogue, tools.reader, tools.finder, self.region)

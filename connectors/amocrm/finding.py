@@ -33,6 +33,11 @@ class Finder:
         self._looked_at = 0.0
         self._in_doubt = False
 
+    @property
+    def has_index(self) -> bool:
+        """Whether the whole account has been read."""
+        return self._index is not None
+
     def find(self, keys: Sequence[MatchKey]) -> dict[MatchKey, list[RemoteRecord]]:
         by_id = [key for key in keys if key.name == "id"]
         named = [key for key in keys if key.name != "id"]

@@ -19,7 +19,7 @@ from connectors.core.types import Page, ReadMode, ReadQuery, RemoteRecord
 IDS_AT_ONCE = 250
 IN_FLIGHT = 8
 # Answers slower than this share of the time between two slots are overlapped.
-SLOW = 0.8
+SLOW = 0.3
 
 Found = tuple[list[dict[str, Any]], bool]
 

@@ -9,7 +9,7 @@ from connectors.amocrm import sandbox_refusals as refusals
 from connectors.amocrm.entities import ENTITIES
 from connectors.amocrm.sandbox_fields import FieldDefinitions
 from connectors.amocrm.sandbox_oauth import CALLBACK_PATH, CLIENT_ID, CLIENT_SECRET, Authority
-from connectors.amocrm.sandbox_records import Account
+from connectors.amocrm.sandbox_records import Account, person
 from connectors.amocrm.sandbox_settings import ACCOUNT_ID
 from connectors.amocrm.sandbox_webhooks import Hooks
 from connectors.amocrm.webhooks import PATH as WEBHOOKS
@@ -39,16 +39,21 @@ def entity_of(request: SandboxRequest) -> str:
 class AmoSandbox(Sandbox):
     """`filters` is whether the account heeds `filter[...]`: where it does not, everything comes back.
 
-    `administrator` is whether the token is one's: only theirs may list people and define fields.
+    `administrator` is whether the token is one's: only theirs may list people and define fields. `people` contacts are
+    there already.
     """
 
     slug = "amocrm"
     key_field = "EMAIL"
     missing = refusals.problem(404, "Not Found", "Cannot GET")
+    sign_in_paths = ("/oauth", "/oauth/answer", "/oauth2/access_token")
 
-    def __init__(self, clock: Clock | None = None, *, enforce_limits: bool = True, filters: bool = True) -> None:
+    def __init__(
+        self, clock: Clock | None = None, *, enforce_limits: bool = True, filters: bool = True, people: int = 0
+    ) -> None:
         super().__init__(clock, enforce_limits=enforce_limits)
         self.account = Account(self.clock)
+        self.account.fill(people)
         self.authority = Authority(self.clock)
         self.hooks = Hooks(self.clock)
         self.bin: dict[tuple[str, str], dict[str, Any]] = {}
@@ -79,7 +84,7 @@ class AmoSandbox(Sandbox):
     def people(self) -> list[dict[str, Any]]:
         """Every stored contact as {"id", name parts, field code: first value}."""
         with self.lock:
-            return [_person(contact) for contact in self.account.contacts.values()]
+            return [person(contact) for contact in self.account.contacts.values()]
 
     def sample_values(self, number: int) -> dict[str, Any]:
         return {"first_name": f"Ann {number}", "last_name": "Bell", "EMAIL": f"person{number}@example.com"}
@@ -171,10 +176,11 @@ class AmoSandbox(Sandbox):
         ids = request.query_lists.get("filter[id][]", []) if self.filters else []
         since = query.get("filter[updated_at][from]", "") if self.filters else ""
         found = self.account.matching(ids, since, query.get("query", ""), entity)
-        for name in ("id", "updated_at"):
-            order = query.get(f"order[{name}]")
-            if order:
-                found.sort(key=lambda r: r[name], reverse=order == "desc")
+        if query.get("order[id]") == "desc":
+            found.reverse()
+        order = query.get("order[updated_at]")
+        if order:
+            found.sort(key=lambda r: r["updated_at"], reverse=order == "desc")
         return self._listed(request, entity, found)
 
     @for_each("GET", "/{number}")
@@ -287,12 +293,6 @@ class AmoSandbox(Sandbox):
 
 def _some(record: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
     return {name: record[name] for name in names if name in record}
-
-
-def _person(contact: dict[str, Any]) -> dict[str, Any]:
-    held = contact["custom_fields_values"] or ()
-    first = {f["field_code"] or f"cf_{f['field_id']}": f["values"][0]["value"] for f in held}
-    return {"id": contact["id"], "first_name": contact["first_name"], "last_name": contact["last_name"], **first}
 
 
 SANDBOX = AmoSandbox

@@ -11,6 +11,7 @@ from connectors.amocrm import sandbox_settings as settings
 from connectors.core.clock import Clock
 from connectors.core.types import CONTACTS
 
+_A_YEAR = 365 * 86_400
 _NOT_KEPT = {"id", "request_id", "custom_fields_values"}
 
 
@@ -58,6 +59,22 @@ class Account:
         pipeline = item.get("pipeline_id", settings.SALES)
         first = {"status_id": _first_status(self.pipelines, pipeline)} if entity == "leads" else {}
         return self.update({**first, **item, "id": number}, entity)
+
+    def fill(self, people: int) -> None:
+        """That many contacts more, none of whom exists, last changed a year ago."""
+        then = self.now() - _A_YEAR
+        for number in range(people):
+            fields = (("EMAIL", f"filled{number}@example.com"), ("PHONE", f"+7926{number:07d}"))
+            made = self.create(
+                {
+                    "first_name": f"Имя{number}",
+                    "last_name": f"Фамилия{number}",
+                    "custom_fields_values": [
+                        {"field_code": code, "values": [{"value": text, "enum_code": "WORK"}]} for code, text in fields
+                    ],
+                }
+            )
+            made["created_at"] = made["updated_at"] = then
 
     def update(self, item: Mapping[str, Any], entity: str = CONTACTS) -> dict[str, Any]:
         """Keys and fields that are not sent stay; the values of a field that is sent are replaced."""
@@ -123,3 +140,10 @@ def _text(record: Mapping[str, Any]) -> str:
     values = [str(v["value"]) for f in record["custom_fields_values"] or () for v in f["values"]]
     digits = [re.sub(r"\D", "", value) for value in values]
     return "\n".join([record["name"], *values, *digits]).lower()
+
+
+def person(contact: Mapping[str, Any]) -> dict[str, Any]:
+    """Somebody as tests compare them: id, names, and the first value of each field by its code."""
+    held = contact["custom_fields_values"] or ()
+    first = {f["field_code"] or f"cf_{f['field_id']}": f["values"][0]["value"] for f in held}
+    return {"id": contact["id"], "first_name": contact["first_name"], "last_name": contact["last_name"], **first}

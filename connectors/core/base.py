@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from connectors.core.clock import Clock, SystemClock
 from connectors.core.errors import ApiError, ErrorKind
 from connectors.core.limits import Limiter, MemoryLimiter
+from connectors.core.turns import MemoryTurns, Turns
 from connectors.core.types import (
     CONTACTS,
     Capabilities,
@@ -49,6 +50,7 @@ class Context:
     key: str = ""
     clock: Clock = field(default_factory=SystemClock)
     limiter: Limiter = field(default_factory=MemoryLimiter)
+    turns: Turns = field(default_factory=MemoryTurns)
     timeout: float = 30.0
     deadline: float | None = None
     allow_private_hosts: Sequence[str] = ()
@@ -138,6 +140,11 @@ class Connector(ABC):
     def find(self, entity: str, keys: Sequence[MatchKey]) -> dict[MatchKey, list[RemoteRecord]]:
         """For every key the records that carry it, checked on the answer; a key without any is given an empty list."""
         raise NotSupported(self, "find")
+
+    @property
+    def knows_account(self) -> bool:
+        """Whether finding has cost a read of the whole account: another connector would have to read it again."""
+        return False
 
     def write(self, entity: str, changes: Iterable[Change]) -> Iterator[Outcome]:
         """Sends changes in the largest fitting batches, several in flight, pulling `changes` as it goes."""

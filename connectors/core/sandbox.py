@@ -121,13 +121,15 @@ class Sandbox:
     `handle` is safe to call from several threads: one request is carried out at a time. `key_field` is the field by
     which records are told apart; `speaks_http` is false where one is reached otherwise; `short` are settings of a
     connection with which the conformance cases take little;
-    `base_url` is where it is served, for the links in its answers.
+    `base_url` is where it is served, for the links in its answers. `sign_in_paths` are the steps of giving access where
+    a person does that: the page, its answer, and the token endpoint.
     """
 
     slug: ClassVar[str]
     missing: ClassVar[Any] = {"message": "Not found"}
     key_field: ClassVar[str] = "email"
     short: ClassVar[Mapping[str, Any]] = {}
+    sign_in_paths: ClassVar[tuple[str, ...]] = ()
     speaks_http: ClassVar[bool] = True
 
     def __init__(self, clock: Clock | None = None, *, enforce_limits: bool = True) -> None:
@@ -183,10 +185,6 @@ class Sandbox:
     def stored(self, entity: str) -> list[dict[str, Any]]:
         """Every stored record of an entity, with its "id"."""
         return self.people()
-
-    def person_deletes(self, number: str) -> None:
-        """Somebody deletes a contact in the system's own pages; afterwards it is gone in the system's own way."""
-        raise NotImplementedError  # pragma: no cover - every stand-in has its own
 
     def bad_values(self, number: int) -> dict[str, Any]:
         """The values of a contact that is refused for what is in it, another one for every number."""

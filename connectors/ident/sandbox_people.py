@@ -51,6 +51,12 @@ def phone(number: int) -> str:
     return _SPELLINGS[number % len(_SPELLINGS)].format(digits[:3], digits[3:5], digits[5:7])
 
 
+def landline(number: int) -> str:
+    """An office with an extension; one patient in a thousand shares the clinic's own."""
+    digits = f"{number // 13 % 1_000_000:06d}" if number % 1001 else "123456"
+    return f"8 (343) 2{digits[:2]}-{digits[2:4]}-{digits[4:]} доб. 12"
+
+
 def patient(number: int, changed_at: datetime) -> tuple[Any, ...]:
     """The row of one patient, by PATIENT_COLUMNS. `number` counts from 1."""
     names, families = _FEMALE if number % 2 else _MALE
@@ -65,7 +71,7 @@ def patient(number: int, changed_at: datetime) -> tuple[Any, ...]:
         0 if number % 23 == 0 else 2 if number % 2 else 1,
         born if number % 19 else None,
         phone(number),
-        "8 (343) 212-34-56 доб. 12" if number % 13 == 0 else None,
+        landline(number) if number % 13 == 0 else None,
         f"patient{number}@example.com" if number % 3 == 0 and not is_child else "",
         f"{number:06d}",
         f"{number:06d}",

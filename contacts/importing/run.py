@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from contacts import bulk
 from contacts.bulk import Incoming
+from contacts.garbage import rare_collection
 from contacts.importing.columns import Column, recognise
 from contacts.importing.csv_rows import open_rows
 from contacts.importing.row_records import RefusedRow, RowReader
 from contacts.importing.text_files import TextFile, UnusableFile
 from contacts.importing.vcard import CardReader, read_cards
 from contacts.phones import UnknownRegion, normalize_phone
-
-_COLLECT_EVERY = 200_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +138,7 @@ def import_file(
     try:
         on_columns(reader.columns)
         chunks = _chunks(iter(reader), options.chunk_size)
-        with ThreadPoolExecutor(1, "read") as ahead, bulk.Touched() as touched, _rare_collection():
+        with ThreadPoolExecutor(1, "read") as ahead, bulk.Touched() as touched, rare_collection():
             coming = ahead.submit(next, chunks, None)
             while (chunk := coming.result()) is not None:
                 position = reader.file.position
@@ -186,17 +183,6 @@ def _chunks(parsed: Iterator[Parsed], size: int) -> Iterator[list[Parsed]]:
             chunk = []
     if chunk:
         yield chunk
-
-
-@contextmanager
-def _rare_collection() -> Iterator[None]:
-    """Rows make many objects and no cycles: looking for cycles at the usual pace costs a fifth of the time."""
-    before = gc.get_threshold()
-    gc.set_threshold(_COLLECT_EVERY, *before[1:])
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
 
 
 def _is_vcard(path: Path) -> bool:

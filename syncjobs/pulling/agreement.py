@@ -35,15 +35,15 @@ class Agreement:
         self._pushed = push.kept_fields if push is not None else frozenset[str]()
         self._mirrors = push is None or pull.mirrors(push)
 
-    def of_new(self, contact_id: UUID, contact: ContactRecord, taken: Taken, theirs: Mapping[str, Any]) -> Agreed:
-        """The agreement about a contact that was made of the record."""
+    def of_new(self, contact_id: UUID, contact: ContactRecord, theirs: dict[str, Any]) -> Agreed:
+        """The agreement about a contact that was made of the record whose snapshot is `theirs`."""
         if not self._mirrors:
-            return self.of(contact_id, contact, taken, theirs)
-        return self._agreed(self.snapshot(taken, theirs), equal=True)
+            return self.of(contact_id, contact, theirs)
+        return self._agreed(theirs, equal=True)
 
-    def of(self, contact_id: UUID, contact: ContactRecord, taken: Taken, theirs: Mapping[str, Any]) -> Agreed:
-        """The agreement about a contact that the record was merged into."""
-        snapshot, equal = self.snapshot(taken, theirs), True
+    def of(self, contact_id: UUID, contact: ContactRecord, theirs: dict[str, Any]) -> Agreed:
+        """The agreement about a contact that the record whose snapshot is `theirs` was merged into."""
+        snapshot, equal = dict(theirs), True
         ours = self._push.apply(source_contact(contact_id, contact), snapshot).kept if self._push is not None else {}
         for name in self._pushed:
             wanted, held = jsonable(ours.get(name)), snapshot.get(name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import connection as database
 from django.utils import timezone
@@ -21,6 +22,12 @@ WHERE connection_id = %(connection)s AND external_id <> '' AND gone_at IS NULL
   AND greatest(created_at, synced_at) < %(since)s
 EXCEPT
 SELECT external_id FROM syncjobs_scanned WHERE cursor_id = %(cursor)s AND scan = %(scan)s
+"""
+
+
+_NOTE = """
+INSERT INTO syncjobs_scanned (cursor_id, scan, external_id)
+SELECT %(cursor)s, %(scan)s, unnest(%(ids)s::varchar[])
 """
 
 
@@ -83,12 +90,9 @@ class Reading:
         Scanned.objects.filter(cursor=cursor).delete()
 
     def _note(self, ids: Sequence[str]) -> None:
-        with (
-            database.cursor() as sql,
-            sql.copy(f"COPY {Scanned._meta.db_table} (cursor_id, scan, external_id) FROM STDIN") as copy,
-        ):
-            for external_id in ids:
-                copy.write_row((self.cursor.pk, self.cursor.scan, external_id))
+        params: dict[str, Any] = {"cursor": self.cursor.pk, "scan": self.cursor.scan, "ids": list(ids)}
+        with database.cursor() as sql:
+            sql.execute(_NOTE, params)
 
 
 def _now() -> datetime:

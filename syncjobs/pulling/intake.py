@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, OperationalError, transaction
 
 from connectors.core.types import CONTACTS, RemoteRecord
 from connectors.models import Connection
@@ -17,12 +17,13 @@ from contacts import store as contacts
 from contacts.identifiers import uuid7
 from contacts.matching import Keys, MatchKey
 from contacts.records import ContactRecord
-from syncjobs import queue, reviews, routes, strays
+from syncjobs import linklocks, queue, reviews, routes, strays
 from syncjobs.models import Run, RunItem
 from syncjobs.pulling import store
 from syncjobs.pulling.agreement import Agreement
+from syncjobs.pulling.arrivals import Arrival, Arrivals, Contents
 from syncjobs.pulling.matching import Matcher
-from syncjobs.pulling.merging import as_record, laid_over, values_of
+from syncjobs.pulling.merging import laid_over, values_of
 from syncjobs.pulling.rules import PullRules, Taken
 from syncjobs.pulling.store import Linked, LinkRow
 from syncjobs.pulling.verdicts import Verdict, decide, sentence
@@ -38,8 +39,8 @@ LINKED = "An existing contact was found and linked."
 class Batch:
     """Records as they were read. `asked_at`: they were asked for no earlier than this."""
 
-    records: Sequence[RemoteRecord]
-    deleted_ids: Sequence[str] = ()
+    arrivals: list[Arrival] = field(default_factory=list)
+    deleted_ids: list[str] = field(default_factory=list)
     asked_at: datetime | None = None
 
 
@@ -49,7 +50,7 @@ class _Case:
 
     record: RemoteRecord
     digest: bytes
-    taken: Taken
+    contents: Contents
     link: LinkRow | None
     after: ContactRecord
     contact_id: UUID | None = None
@@ -65,6 +66,7 @@ class Intake:
     ) -> None:
         self.connection, self.run, self.rules, self.terms = connection, run, rules, terms
         self.agreement = agreement
+        self.arrivals = Arrivals(rules, agreement)
         self.reference = reference_of(connection)
         self.versioned = connection.spec.entities[CONTACTS].versioned
         named: list[MatchKey] = [key for key in _KEYS if key in connection.spec.match_order]
@@ -78,11 +80,13 @@ class Intake:
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 with transaction.atomic():
-                    stop = _Attempt(self).run(batch)
+                    one = _Attempt(self)
+                    stop = one.run(batch)
                     also()
-                    return stop
-            except (contacts.ConcurrentChange, IntegrityError):
-                if attempt == ATTEMPTS:
+                self.arrivals.eager = one.counts["unchanged"] < len(batch.arrivals) / 2
+                return stop
+            except (contacts.ConcurrentChange, IntegrityError, OperationalError) as e:
+                if attempt == ATTEMPTS or (isinstance(e, OperationalError) and not linklocks.is_deadlock(e)):
                     raise
         raise AssertionError("unreachable")
 
@@ -98,25 +102,26 @@ class _Attempt:
         self.told: list[UUID] = []
 
     def run(self, batch: Batch) -> bool:
-        store.lock(self.connection)
+        linklocks.alone(self.connection)
         # Of several states of one record in a batch, the last one read counts.
-        records = {record.id: record for record in batch.records}
-        cases = self._new_or_changed(list(records.values()), batch.asked_at)
+        arrivals = {arrival.record.id: arrival for arrival in batch.arrivals}
+        cases = self._new_or_changed(list(arrivals.values()), batch.asked_at)
         if cases:
             self._settle(cases)
-        self._bury([i for i in batch.deleted_ids if i not in records])
+        self._bury([i for i in batch.deleted_ids if i not in arrivals])
         routes.tell(self.intake.terms, self.told)
         reviews.ask(self.connection, self.questions)
         store.store_items(self.intake.run, self.items)
         return store.count(self.intake.run, self.counts)
 
-    def _new_or_changed(self, records: Sequence[RemoteRecord], asked_at: datetime | None) -> list[_Case]:
-        ids = [record.id for record in records]
+    def _new_or_changed(self, arrivals: Sequence[Arrival], asked_at: datetime | None) -> list[_Case]:
+        ids = [arrival.record.id for arrival in arrivals]
         links = store.links_by_external_id(self.connection, ids)
         known = {} if self.intake.terms.takes else strays.hashes(self.connection, [i for i in ids if i not in links])
         cases = []
-        for record in records:
-            link, digest = links.get(record.id), self.rules.digest(record.values)
+        for arrival in arrivals:
+            record, digest = arrival.record, arrival.digest
+            link = links.get(record.id)
             verdict = decide(record, link, digest, asked_at)
             if known.get(record.id) == digest:
                 verdict = Verdict.UNCHANGED
@@ -125,8 +130,8 @@ class _Attempt:
             elif verdict is Verdict.HIDDEN:
                 self.counts["skipped"] += 1
             else:
-                taken = self.rules.read(record.values)
-                cases.append(_Case(record, digest, taken, link, as_record(taken)))
+                contents = self.intake.arrivals.read(arrival)
+                cases.append(_Case(record, digest, contents, link, contents.contact))
         return cases
 
     def _settle(self, cases: list[_Case]) -> None:
@@ -137,13 +142,12 @@ class _Attempt:
             fresh = []
         if fresh:
             contacts.lock_matching()
-        keys = [Keys.of(case.after, case.record.id) for case in fresh]
         matcher = Matcher(self.connection, self.rules, self.intake.match_order, self.intake.reference)
-        pairs = [(case.record, own) for case, own in zip(fresh, keys, strict=True)]
+        pairs = [(case.record, case.contents.keys) for case in fresh]
         stored = matcher.load([c.link.contact_id for c in known if c.link], pairs)
         snapshots = queue.snapshots([c.link.id for c in known if c.link])
         ready = [case for case in known if self._merge(case, stored, snapshots)]
-        ready += [case for case, own in zip(fresh, keys, strict=True) if self._place(case, own, matcher, stored)]
+        ready += [case for case in fresh if self._place(case, matcher, stored)]
         self._store(ready, snapshots)
 
     def _merge(
@@ -155,7 +159,9 @@ class _Attempt:
             return False
         agreed = snapshots.get(case.link.id)
         case.contact_id = case.link.contact_id
-        self._lay_over(case, before, self.rules.read(agreed) if agreed is not None else None)
+        contents = case.contents
+        known = self.rules.read_agreed(agreed, contents.snapshot, contents.taken) if agreed is not None else None
+        self._lay_over(case, before, known)
         return True
 
     def _lay_over(self, case: _Case, before: contacts.Stored, agreed: Taken | None) -> None:
@@ -164,7 +170,7 @@ class _Attempt:
             case.after = before.record
             return
         decide = reviews.rule(self.intake.terms.policy, before, case.record.updated_at)
-        merged = laid_over(before.record, agreed, case.taken, self.rules.takes, decide)
+        merged = laid_over(before.record, agreed, case.contents.taken, self.rules.takes, decide)
         case.after = merged.record
         for conflict in merged.conflicts:
             case.notes.append(sentence(conflict, self.connection.spec.label))
@@ -172,8 +178,9 @@ class _Attempt:
         self.questions += asked
         self.counts["conflicts"] += bool(asked)
 
-    def _place(self, case: _Case, keys: Keys, matcher: Matcher, stored: Mapping[UUID, contacts.Stored]) -> bool:
+    def _place(self, case: _Case, matcher: Matcher, stored: Mapping[UUID, contacts.Stored]) -> bool:
         """Finds the contact of a record without a link, or makes one. False when it gets none."""
+        keys = case.contents.keys
         found = matcher.find(case.record, keys)
         if found.ambiguous:
             question = reviews.which(case.record.id, found.ambiguous, found.by)
@@ -201,7 +208,7 @@ class _Attempt:
 
     def _stray(self, case: _Case) -> strays.Met:
         record, intake = case.record, self.intake
-        keys = Keys.of(self.rules.person(case.taken))
+        keys = Keys.of(self.rules.person(case.contents.taken))
         reference = str(record.values.get(intake.reference.theirs) or "") if intake.reference else ""
         texts = [f"email:{email}" for email in keys.emails] + [f"phone:{phone}" for phone in keys.phones]
         return strays.Met(
@@ -210,7 +217,7 @@ class _Attempt:
             name=keys.name,
             reference=reference,
             keys=[*texts, *([f"{strays.REFERENCE}:{reference}"] if reference else [])],
-            values=intake.agreement.snapshot(case.taken, record.values),
+            values=case.contents.snapshot,
             seen_hash=case.digest,
         )
 
@@ -243,7 +250,7 @@ class _Attempt:
             raise AssertionError("only placed records are linked")
         record, agreement = case.record, self.intake.agreement
         agree = agreement.of_new if case.before is None else agreement.of
-        agreed = agree(case.contact_id, case.after, case.taken, record.values)
+        agreed = agree(case.contact_id, case.after, case.contents.snapshot)
         return Linked(
             link_id=case.link.id if case.link is not None else None,
             contact_id=case.contact_id,
@@ -263,7 +270,7 @@ class _Attempt:
 
     def _tell(self, case: _Case, change: contacts.Change | None) -> None:
         """Counts what happened to the contact, and writes it down unless nothing did."""
-        notes = " ".join([*case.notes, *case.taken.problems])
+        notes = " ".join([*case.notes, *case.contents.taken.problems])
         if case.before is None:
             self.counts["created"] += 1
             self.items.append((case.contact_id, case.record.id, RunItem.Action.CREATE, notes, None))

@@ -53,9 +53,16 @@ def laid_over(
     """
     sides = _Sides(local, agreed)
     for rule in rules:
-        if rule.ours in taken.values:
+        if rule.ours in taken.values and not _still(rule, agreed, taken):
             sides.take(rule, taken.values[rule.ours])
     return merge(sides.base, local, sides.remote, decide)
+
+
+def _still(rule: PullRule, agreed: Taken | None, taken: Taken) -> bool:
+    """Whether theirs is what was agreed on: then ours stays, whatever it is."""
+    if agreed is None or rule.mode is RuleMode.APPEND or rule.ours not in agreed.values:
+        return False
+    return agreed.values[rule.ours] is taken.values[rule.ours]
 
 
 class _Sides:

@@ -29,6 +29,7 @@ from syncjobs.rules import EMPTY, PushRules, Rule, jsonable
 REVERSIBLE = ("", "text")
 _ATTRIBUTE = "attributes."
 _TELLING = ("first_name", "last_name", "middle_name", "company", "emails", "phones")
+_SINGLE_POINTS = ("email", "phone")
 _POINTS = {"email": "emails", "emails": "emails", "phone": "phones", "phones": "phones"}
 
 
@@ -92,9 +93,16 @@ class PullRules:
 
     def read(self, values: Mapping[str, Any]) -> Taken:
         """What a record or a snapshot says; the first rule that gives a field a value wins."""
+        return self._read(values, {})
+
+    def _read(self, values: Mapping[str, Any], known: Mapping[tuple[str, str], Any]) -> Taken:
+        """`known` are values read before."""
         taken = Taken()
         normal, found = taken.normal, taken.values
         for pair, reader in self._readers.items():
+            if pair in known:
+                normal[pair] = known[pair]
+                continue
             given = values.get(pair[0])
             try:
                 normal[pair] = None if given in EMPTY else reader(given)
@@ -105,6 +113,19 @@ class PullRules:
                 found[rule.ours] = normal[rule.pair]
         return taken
 
+    def read_agreed(self, snapshot: Mapping[str, Any], now: Mapping[str, Any], taken: Taken) -> Taken:
+        """What a snapshot says. What it has in common with the record's snapshot of now was read with the record."""
+        # A second rule for one field, or one for a single value, may read more in a record than its snapshot tells.
+        shared = {
+            pair: taken.normal[pair]
+            for theirs, pair in self._first.items()
+            if pair[1] not in _SINGLE_POINTS
+            and now.get(theirs) is not None
+            and snapshot.get(theirs) == now[theirs]
+            and pair in taken.normal
+        }
+        return self._read(snapshot, shared)
+
     def canonical(self, theirs: str, taken: Taken, values: Mapping[str, Any]) -> Any:
         """Their value as a snapshot keeps it: normalised as our field would be, in JSON's types; None where empty."""
         pair = self._first.get(theirs, ("", ""))
@@ -113,8 +134,8 @@ class PullRules:
             return value.replace("\0", "") or None
         if value in EMPTY:
             return None
-        if pair[1] in ("email", "phone") and isinstance(value, tuple):
-            return primary_value(value)
+        if isinstance(value, tuple) and isinstance(value[0], Point):
+            return primary_value(value) if pair[1] in _SINGLE_POINTS else [_as_json(point) for point in value]
         flat = jsonable(_flat(value))
         return None if flat in EMPTY else flat
 
@@ -161,9 +182,12 @@ def _email(given: MultiValue, primary: bool) -> Point:
 
 def _points(value: Any, make: Callable[[MultiValue, bool], Point]) -> tuple[Point, ...]:
     """Raises Invalid only when not one of the values can be used."""
+    given_values = several(value)
+    if len(given_values) == 1:
+        return (make(given_values[0], True),)
     made: list[Point] = []
     refused: Invalid | None = None
-    for given in several(value):
+    for given in given_values:
         try:
             made.append(make(given, given.primary))
         except Invalid as e:
@@ -171,7 +195,7 @@ def _points(value: Any, make: Callable[[MultiValue, bool], Point]) -> tuple[Poin
     if refused is not None and not made:
         raise refused
     # The primary one first, as a push sends them.
-    return tuple(sorted(settle_primary(made), key=_secondary)) if len(made) > 1 else settle_primary(made)
+    return tuple(sorted(settle_primary(made), key=_secondary))
 
 
 def _secondary(point: Point) -> bool:
@@ -181,14 +205,22 @@ def _secondary(point: Point) -> bool:
 def several(value: Any) -> list[MultiValue]:
     """One text, a list of texts or MultiValues, or the same as a snapshot gives it back."""
     found = []
-    for item in value if isinstance(value, list | tuple) else [value]:
-        if isinstance(item, Mapping):
-            item = MultiValue(str(item.get("value") or ""), str(item.get("label") or ""), bool(item.get("primary")))
-        elif not isinstance(item, MultiValue):
-            item = MultiValue("" if item is None else str(item))
+    for item in value if isinstance(value, (list, tuple)) else (value,):
+        if not isinstance(item, MultiValue):
+            item = _as_multi_value(item)
         if item.value.strip():
             found.append(item)
     return found
+
+
+def _as_multi_value(item: Any) -> MultiValue:
+    if isinstance(item, Mapping):
+        return MultiValue(str(item.get("value") or ""), str(item.get("label") or ""), bool(item.get("primary")))
+    return MultiValue("" if item is None else str(item))
+
+
+def _as_json(point: Point | MultiValue) -> dict[str, Any]:
+    return {"value": point.value, "label": point.label, "primary": point.primary}
 
 
 def _text(value: Any) -> str:
@@ -207,9 +239,9 @@ def _date(value: Any) -> date:
 
 def _flat(value: Any) -> Any:
     """In JSON's types: points and multi-values as objects, dates as ISO texts."""
-    if isinstance(value, Point | MultiValue):
-        return {"value": value.value, "label": value.label, "primary": value.primary}
-    if isinstance(value, list | tuple):
+    if isinstance(value, (Point, MultiValue)):
+        return _as_json(value)
+    if isinstance(value, (list, tuple)):
         return [_flat(item) for item in value]
     if isinstance(value, date):
         return value.isoformat()

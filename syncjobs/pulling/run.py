@@ -22,6 +22,7 @@ from syncjobs import reviews, routes, strays
 from syncjobs.models import Run
 from syncjobs.pulling import store
 from syncjobs.pulling.agreement import Agreement
+from syncjobs.pulling.arrivals import Arrival
 from syncjobs.pulling.cursors import Reading
 from syncjobs.pulling.intake import Batch, Intake
 from syncjobs.pulling.rules import PullRules
@@ -30,9 +31,10 @@ from syncjobs.rules import PushRules
 Progress = Callable[[Run, int], None]
 
 # Small pages that come quickly are stored together; what comes slowly is stored as it comes.
-STORED_TOGETHER = 1000
+STORED_TOGETHER = 2500
 STORE_AFTER_SECONDS = 0.5
-PAGES_AHEAD = 2
+# At least so many pages are fetched ahead, and as many as are stored together.
+PAGES_AHEAD = 4
 IDS_AT_ONCE = 1000
 # More deletions than this at once ask a person: of all linked records, and in any case so many.
 MISSING_SHARE, MISSING_FEW = 0.1, 20
@@ -77,16 +79,13 @@ class Pull:
             for page in self.connector.read(ReadQuery(CONTACTS, ReadMode.IDS, ids=some, fields=self.rules.watched)):
                 if self.stopped:
                     return
-                self._take(Batch(page.records, page.deleted_ids, asked_at), lambda: None)
+                self._take(Batch(self.intake.arrivals.of(page.records), list(page.deleted_ids), asked_at), lambda: None)
 
     def _read(self, reading: Reading) -> None:
         finished = False
-        for pages, asked_at in self._gathered(reading.query(self.rules.watched)):
-            records = [record for page in pages for record in page.records]
-            deleted = [i for page in pages for i in page.deleted_ids]
-            last, ids = pages[-1], [record.id for record in records]
-            also = partial(reading.store, last, ids, scan=self.scans)
-            self._take(Batch(records, deleted, asked_at), also)
+        for batch, last in self._gathered(reading.query(self.rules.watched)):
+            ids = [arrival.record.id for arrival in batch.arrivals]
+            self._take(batch, partial(reading.store, last, ids, scan=self.scans))
             finished = last.last
             if self.stopped:
                 return
@@ -96,35 +95,35 @@ class Pull:
                 strays.clear_unseen(self.connection, reading.cursor)
             reading.finish()
 
-    def _gathered(self, query: ReadQuery) -> Iterator[tuple[list[Page], datetime]]:
-        """Pages to be stored together, and the moment before which none of them was asked for."""
-        pages: list[Page] = []
-        count, since, earliest = 0, time.monotonic(), timezone.now()
-        fetched = ahead(self._timed(query), PAGES_AHEAD, databases.close_all)
+    def _gathered(self, query: ReadQuery) -> Iterator[tuple[Batch, Page]]:
+        """Pages to be stored together as one batch, and the last of them."""
+        batch, since = Batch(), time.monotonic()
+        depth = max(PAGES_AHEAD, STORED_TOGETHER // self.capabilities.page_size)
+        fetched = ahead(self._arriving(query), depth, databases.close_all)
         try:
-            for page, asked_at in fetched:
-                if not pages:
-                    earliest = asked_at
-                pages.append(page)
-                count += len(page.records)
+            for page, arrivals, asked_at in fetched:
+                if batch.asked_at is None:
+                    batch.asked_at = asked_at
+                batch.arrivals += arrivals
+                batch.deleted_ids += page.deleted_ids
                 late = time.monotonic() - since > STORE_AFTER_SECONDS
-                if page.last or late or count >= STORED_TOGETHER:
-                    yield pages, earliest
-                    pages, count, since = [], 0, time.monotonic()
+                if page.last or late or len(batch.arrivals) >= STORED_TOGETHER:
+                    yield batch, page
+                    batch, since = Batch(), time.monotonic()
         finally:
             fetched.close()
 
-    def _timed(self, query: ReadQuery) -> Iterator[tuple[Page, datetime]]:
+    def _arriving(self, query: ReadQuery) -> Iterator[tuple[Page, list[Arrival], datetime]]:
         """Each page with a moment before it was asked for: a connector may have several requests in flight."""
         began: deque[datetime] = deque([timezone.now()], maxlen=self.capabilities.max_in_flight + 1)
         for page in self.connector.read(query):
-            yield page, began[0]
+            yield page, self.intake.arrivals.of(page.records), began[0]
             began.append(timezone.now())
 
     def _take(self, batch: Batch, also: Callable[[], None]) -> None:
         self.stopped = self.intake.take(batch, also) or self.stopped
         if self.progress is not None:
-            self.progress(self.run, len(batch.records))
+            self.progress(self.run, len(batch.arrivals))
 
     def _look_for_missing(self, reading: Reading) -> None:
         """Links whose records a finished full read has not met: asked for by id, as pages may shift while one reads."""

@@ -5,22 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
 import orjson
 from django.db import connection as database
+from psycopg.types.json import Jsonb
 
 from connectors.models import Connection
 from syncjobs import states
 from syncjobs.models import ContactSync, Run, RunItem
 
-# Keeps two pulls of one connection from storing at the same moment; the lower half is the connection's number.
-_PULL_LOCK = 0x70756C6C << 32
+# As numbers, because making times of these texts would cost more than all the rest of a link.
+_SECONDS = "extract(epoch FROM s.remote_updated_at)::float8, extract(epoch FROM s.synced_at)::float8"
 
 # LATERAL with OFFSET 0 holds the planner to one index probe a record while statistics lag behind.
-_LINKS = """
-SELECT s.id, s.contact_id, s.external_id, s.seen_hash, s.remote_updated_at, s.synced_at, s.pushed_version IS NOT NULL,
+_LINKS = f"""
+SELECT s.id, s.contact_id, s.external_id, s.seen_hash, {_SECONDS}, s.pushed_version IS NOT NULL,
        s.gone_at IS NOT NULL, c.deleted_at IS NOT NULL
 FROM unnest(%(ids)s::varchar[]) AS key, LATERAL (
     SELECT * FROM syncjobs_contactsync
@@ -28,8 +30,8 @@ FROM unnest(%(ids)s::varchar[]) AS key, LATERAL (
     SELECT deleted_at FROM contacts_contact WHERE id = s.contact_id OFFSET 0) c
 """
 
-_OF_CONTACTS = """
-SELECT s.id, s.contact_id, s.external_id, s.seen_hash, s.remote_updated_at, s.synced_at, s.pushed_version IS NOT NULL,
+_OF_CONTACTS = f"""
+SELECT s.id, s.contact_id, s.external_id, s.seen_hash, {_SECONDS}, s.pushed_version IS NOT NULL,
        s.gone_at IS NOT NULL, FALSE
 FROM unnest(%(ids)s::uuid[]) AS key, LATERAL (
     SELECT * FROM syncjobs_contactsync WHERE connection_id = %(connection)s AND contact_id = key OFFSET 0) s
@@ -46,6 +48,8 @@ _COLUMNS = (
     *("link_id", "contact_id", "external_id", "external_ref", "external_version", "seen_hash", "remote_hash"),
     *("remote_updated_at", "state", "snapshot"),
 )
+_TYPES = ("int8", "uuid", *("text",) * 3, "bytea", "bytea", "timestamptz", "text", "jsonb")
+_plain_values = attrgetter(*_COLUMNS[:-1])
 
 # A link that a push has in its hands keeps its status: it only notes that it is due again. One that waits for a push
 # which nobody asked for just now goes on waiting as it was.
@@ -119,14 +123,17 @@ COUNTERS = ("created", "updated", "unchanged", "skipped", "failed", "conflicts",
 
 @dataclass(slots=True)
 class LinkRow:
-    """A link as a pull needs it. `pushed`: the hub has written this record; `hidden`: its contact was deleted."""
+    """A link as a pull needs it; times are in seconds since 1970.
+
+    `pushed`: the hub has written this record; `hidden`: its contact was deleted.
+    """
 
     id: int
     contact_id: UUID
     external_id: str
     seen_hash: bytes | None
-    remote_updated_at: datetime | None
-    synced_at: datetime | None
+    remote_updated_at: float | None
+    synced_at: float | None
     pushed: bool
     gone: bool
     hidden: bool
@@ -146,12 +153,6 @@ class Linked:
     remote_updated_at: datetime | None
     state: str
     snapshot: dict[str, Any]
-
-
-def lock(connection: Connection) -> None:
-    """Until the transaction ends no other pull of the connection stores a page."""
-    with database.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_PULL_LOCK + connection.pk])
 
 
 def links_by_external_id(connection: Connection, ids: Sequence[str]) -> dict[str, LinkRow]:
@@ -183,10 +184,10 @@ def store_links(connection: Connection, links: Iterable[Linked]) -> None:
         return
     with database.cursor() as cursor:
         cursor.execute(_TABLE)
-        with cursor.copy(f"COPY syncjobs_pulled ({', '.join(_COLUMNS)}) FROM STDIN") as copy:
+        with cursor.copy(f"COPY syncjobs_pulled ({', '.join(_COLUMNS)}) FROM STDIN (FORMAT BINARY)") as copy:
+            copy.set_types(_TYPES)
             for link in links:
-                snapshot = orjson.dumps(link.snapshot).decode()
-                copy.write_row((*(getattr(link, name) for name in _COLUMNS[:-1]), snapshot))
+                copy.write_row((*_plain_values(link), Jsonb(link.snapshot, orjson.dumps)))
         if any(link.link_id is not None for link in links):
             cursor.execute(_UPDATE)
             cursor.execute(_SNAPSHOT)
@@ -229,7 +230,7 @@ def store_items(run: Run, items: Sequence[tuple[UUID | None, str, RunItem.Action
         (now,) = cursor.fetchone()
         with cursor.copy(f"COPY {RunItem._meta.db_table} ({columns}) FROM STDIN") as copy:
             for contact_id, external_id, action, message, changes in items:
-                fields = orjson.dumps(list(changes or ())).decode()
+                fields = orjson.dumps(list(changes)).decode() if changes else "[]"
                 told = orjson.dumps(changes).decode() if isinstance(changes, dict) else None
                 copy.write_row((run.pk, contact_id, external_id, action.value, message, fields, told, now))
 

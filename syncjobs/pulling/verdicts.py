@@ -32,9 +32,9 @@ def decide(record: RemoteRecord, link: LinkRow | None, digest: bytes, asked_at: 
         return Verdict.CHANGED
     if link.seen_hash == digest:
         return Verdict.UNCHANGED
-    if record.updated_at and link.remote_updated_at and record.updated_at < link.remote_updated_at:
+    if record.updated_at and link.remote_updated_at and record.updated_at.timestamp() < link.remote_updated_at:
         return Verdict.OLDER
-    if asked_at and link.pushed and link.synced_at and link.synced_at > asked_at:
+    if asked_at and link.pushed and link.synced_at and link.synced_at > asked_at.timestamp():
         return Verdict.OLDER
     return Verdict.CHANGED
 

@@ -85,6 +85,29 @@ def test_a_long_push_goes_on_in_slices(
     assert len(destination.people()) == 250
 
 
+def test_a_slice_lasts_as_long_as_its_connector_knows_the_account(
+    destination: Destination,
+    make_contacts: MakeContacts,
+    started: list[tuple[Any, ...]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("syncjobs.tasks.SLICE_SECONDS", 0.0)
+    monkeypatch.setattr("syncjobs.pages.SMALLEST_PAGE", 50)
+    monkeypatch.setattr(destination.connection.connector_class, "knows_account", True)
+    make_contacts(150)
+    destination.queue_all()
+
+    tasks.push_now(destination.connection.pk)
+    assert started == []
+    assert Run.objects.get().created == 150
+
+    monkeypatch.setattr("syncjobs.push.KNOWING_SLICE_SECONDS", 0.0)
+    Contact.objects.update(last_name="Reed")
+    destination.queue_all()
+    tasks.push_now(destination.connection.pk)
+    assert len(started) == 1
+
+
 def test_one_worker_at_a_time_pushes_on_schedule(destination: Destination, make_contacts: MakeContacts) -> None:
     make_contacts(2)
     destination.queue_all()
