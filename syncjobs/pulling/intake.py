@@ -17,7 +17,7 @@ from contacts import store as contacts
 from contacts.identifiers import uuid7
 from contacts.matching import Keys, MatchKey
 from contacts.records import ContactRecord
-from syncjobs import linklocks, queue, reviews, routes, strays
+from syncjobs import linklocks, moves, queue, reviews, routes, strays
 from syncjobs.models import Run, RunItem
 from syncjobs.pulling import store
 from syncjobs.pulling.agreement import Agreement
@@ -105,6 +105,7 @@ class _Attempt:
         linklocks.alone(self.connection)
         # Of several states of one record in a batch, the last one read counts.
         arrivals = {arrival.record.id: arrival for arrival in batch.arrivals}
+        moves.follow(self.connection, [arrival.record for arrival in arrivals.values()])
         cases = self._new_or_changed(list(arrivals.values()), batch.asked_at)
         if cases:
             self._settle(cases)
