@@ -45,7 +45,7 @@ class PagePlanner:
         else:
             prepared = connector.prepare(CONTACTS, wanted)
         # Before the first real push our own fields may not be there yet: a dry run must not leave them out.
-        self.rules = PushRules(rules, None if dry_run else prepared.fields, region=settings.PHONE_REGION)
+        self.rules = PushRules(rules, prepared.fields, region=settings.PHONE_REGION, lenient=dry_run)
         left_out = [f"{connection.spec.label} has no field {name} that can be written." for name in self.rules.left_out]
         self.warnings = (*(prepared.warnings or left_out), *(f"{rule}: {rule.refusal(connection)}" for rule in unkept))
         self.indexed = strays.looked_at(connection) and strays.indexed(connection)
