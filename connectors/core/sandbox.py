@@ -186,10 +186,6 @@ class Sandbox:
         """Every stored record of an entity, with its "id"."""
         return self.people()
 
-    def person_deletes(self, number: str) -> None:
-        """Somebody deletes a contact in the system's own pages; afterwards it is gone in the system's own way."""
-        raise NotImplementedError  # pragma: no cover - every stand-in has its own
-
     def bad_values(self, number: int) -> dict[str, Any]:
         """The values of a contact that is refused for what is in it, another one for every number."""
         raise NotImplementedError  # pragma: no cover - every stand-in has its own

@@ -29,7 +29,7 @@ def test_a_deleted_record_becomes_a_tombstone_and_is_not_made_again(remote: Remo
     external_id = remote.create("ann@example.com", first_name="Ann")
     remote.create("bob@example.com", first_name="Bob")
     pull(connection, trigger="test")
-    remote.destination.sandbox.person_deletes(external_id)
+    remote.destination.sandbox.person_deletes(external_id)  # type: ignore[attr-defined]
     run = pull(connection, trigger="test", full=True)
     run.refresh_from_db()
     assert (run.deleted, run.status) == (1, "done")
@@ -51,7 +51,7 @@ def test_a_route_may_have_what_was_deleted_made_anew(
     destination.queue_all()
     destination.settle()
     old = destination.link(ann).external_id
-    destination.sandbox.person_deletes(old)
+    destination.sandbox.person_deletes(old)  # type: ignore[attr-defined]
     pull(connection, trigger="test", full=True)
     run = destination.settle()
     link = destination.link(ann)
@@ -65,7 +65,7 @@ def test_a_route_may_have_what_was_deleted_made_anew(
 def test_a_webhook_about_a_deleted_record_buries_its_link(remote: Remote) -> None:
     external_id = remote.create("ann@example.com", first_name="Ann")
     pull(remote.destination.connection, trigger="test")
-    remote.destination.sandbox.person_deletes(external_id)
+    remote.destination.sandbox.person_deletes(external_id)  # type: ignore[attr-defined]
     for _ in range(2):
         pull_ids(remote.destination.connection, [external_id], trigger="webhook")
     assert ContactSync.objects.get().gone_at is not None
@@ -77,7 +77,7 @@ def test_many_deletions_at_once_ask_a_person_first(remote: Remote) -> None:
     ids = [remote.create(f"ann{i}@example.com", first_name=f"Ann {i}") for i in range(30)]
     pull(connection, trigger="test")
     for external_id in ids[:25]:
-        remote.destination.sandbox.person_deletes(external_id)
+        remote.destination.sandbox.person_deletes(external_id)  # type: ignore[attr-defined]
     pull(connection, trigger="test", full=True)
     assert not ContactSync.objects.filter(gone_at__isnull=False).exists()
     question = ReviewItem.objects.get()
