@@ -98,7 +98,8 @@ def test_both_directions(pair: Pair, knowing: APIClient, direction: str, counts:
     assert (pair.one.count(), pair.other.count()) == counts
 
 
-def test_filters_come_before_the_limit(pair: Pair, knowing: APIClient) -> None:
+def test_filters_come_before_the_limit(pair: Pair, knowing: APIClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("syncjobs.compat.seed_000_sync.timezone.now", pair.clock.now)
     ids = [pair.one.create(f"old{i}@example.com", first_name=f"Old {i}", last_name="Bell") for i in range(3)]
     pair.clock.sleep(86_400 * 10)
     pair.one.create("new@example.com", first_name="New", last_name="Bell")
