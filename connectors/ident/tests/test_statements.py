@@ -91,9 +91,7 @@ def test_the_shape_of_a_view_costs_no_row() -> None:
 
 
 def test_names_come_from_the_settings_and_are_quoted() -> None:
-    renamed = statements(
-        schema="crm", patients_view="Пациенты 2", receptions_view="visits", changes_view="a$changes"
-    )
+    renamed = statements(schema="crm", patients_view="Пациенты 2", receptions_view="visits", changes_view="a$changes")
     assert list(renamed.objects) == ["[crm].[Пациенты 2]", "[crm].[visits]", "[crm].[a$changes]"]
     for sql in every(renamed):
         assert "dbo" not in sql
@@ -163,4 +161,4 @@ def test_a_moment_travels_naive_and_in_whole_seconds() -> None:
     cursor = {"watermark": "2026-03-02T11:50:00.007"}
     list(reader.read(ReadQuery(mode=ReadMode.CHANGES, cursor=cursor)))
     ((_what, _sql, params),) = database.sent
-    assert params == [datetime(2026, 3, 2, 11, 40), 0]
+    assert params == [datetime.fromisoformat("2026-03-02T11:40:00"), 0]
