@@ -63,14 +63,14 @@ def test_changes_follow_a_full_read_and_end(ident: Ident) -> None:
 @pytest.mark.parametrize(
     "sql", ["UPDATE crmsync_patients SET phone = ''", "SELECT * INTO crmsync_copy FROM crmsync_patients", "EXEC sp_who"]
 )
-def test_writing_is_refused_here_and_by_the_login(ident: Ident, sql: str) -> None:
-    from django.db import Error, NotSupportedError, connections
+def test_writing_is_refused_before_it_is_sent(ident: Ident, sql: str) -> None:
+    from django.db import NotSupportedError, connections
 
     ident.database.rows("probe", "SELECT 1")
-    connection = connections[ident.database.alias]
-    with pytest.raises(NotSupportedError), connection.cursor() as cursor:
+    with pytest.raises(NotSupportedError), connections[ident.database.alias].cursor() as cursor:
         cursor.execute(sql)
-    if not sql.startswith("EXEC"):
-        connection.execute_wrappers.clear()
-        with pytest.raises(Error), connection.cursor() as cursor:
-            cursor.execute(sql)
+
+
+def test_the_login_has_no_right_that_reading_does_not_need(ident: Ident) -> None:
+    """Asked, not tried: what a login with too many rights tried would be done."""
+    assert ident.inspect().warnings == ()
