@@ -20,6 +20,19 @@ SET next_at = greatest(slot.next_at, extract(epoch FROM clock_timestamp())) + %(
 RETURNING next_at - extract(epoch FROM clock_timestamp()) - %(burst)s * %(interval)s
 """
 
+# Of the units that a window may hold besides these, the youngest one too many has to be older than the window.
+_RESERVE_UNITS = """
+INSERT INTO connectors_rateslot AS slot (key, next_at, spent)
+VALUES (%(key)s, 0, array_fill(extract(epoch FROM clock_timestamp())::float8, ARRAY[%(units)s]))
+ON CONFLICT (key) DO UPDATE SET spent = (
+    SELECT (slot.spent || array_fill(free.at, ARRAY[%(units)s]))[
+        greatest(cardinality(slot.spent) + %(units)s - %(most)s + 1, 1):]
+    FROM (SELECT greatest(
+        extract(epoch FROM clock_timestamp())::float8, slot.next_at, slot.spent[cardinality(slot.spent)],
+        slot.spent[cardinality(slot.spent) - (%(most)s - %(units)s)] + %(seconds)s) AS at) AS free)
+RETURNING spent[cardinality(spent)] - extract(epoch FROM clock_timestamp())
+"""
+
 _HOLD = """
 INSERT INTO connectors_rateslot AS slot (key, next_at)
 VALUES (%(key)s, extract(epoch FROM clock_timestamp()) + %(seconds)s)
@@ -42,6 +55,10 @@ class PostgresLimiter:
     def reserve(self, key: str, interval: float, burst: int = 1) -> float:
         row = self._run(_RESERVE, {"key": key, "interval": interval, "burst": burst}, returns=True)
         return float(row[0])
+
+    def reserve_units(self, key: str, units: int, most: int, seconds: float) -> float:
+        params = {"key": key, "units": units, "most": most, "seconds": seconds}
+        return float(self._run(_RESERVE_UNITS, params, returns=True)[0])
 
     def hold(self, key: str, seconds: float) -> None:
         self._run(_HOLD, {"key": key, "seconds": seconds}, returns=False)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Mapping
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -35,6 +36,35 @@ def can_connect(connection: Connection) -> bool:
     return connection.spec.auth is Auth.OAUTH2
 
 
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What is known of a connection's access, without a secret. `usable`: no person has to give it first."""
+
+    usable: bool
+    expires_at: datetime | None = None
+    scopes: tuple[str, ...] = ()
+
+
+def access(connection: Connection) -> Access:
+    """Asks nobody but the hub's own store."""
+    if connection.spec.missing(connection.settings_and_secrets()):
+        return Access(usable=False)
+    if can_connect(connection) and not _is_typed_in(connection):
+        grant = services.token_store(connection).peek()
+        if grant.tokens is None:
+            return Access(usable=False)
+        lasts = bool(grant.tokens.refresh) or not grant.tokens.expires_within(timedelta(0), timezone.now())
+        scopes = tuple(grant.tokens.scope.split())
+        return Access(lasts and not grant.broken, grant.tokens.expires_at, scopes)
+    return Access(usable=True)
+
+
+def _is_typed_in(connection: Connection) -> bool:
+    """Whether a token of the settings takes the place of the one that a person gives in a browser."""
+    key = connection.spec.api_key()
+    return key is not None and bool(connection.settings_and_secrets().get(key.name))
+
+
 def start(connection: Connection, *, user_id: int, session_key: str = "") -> str:
     """The address of the page on which the person gives access. Raises ApiError (CONFIG) when settings are missing.
 
@@ -54,7 +84,7 @@ def finish(params: Mapping[str, str], *, user_id: int | None, session_key: str =
     connection = _spend_state(params.get("state", ""), user_id, session_key)
     with _opened(connection) as connector:
         oauth = _oauth(connector)
-        tokens = oauth.exchange_code(oauth.check_callback(params))
+        tokens = oauth.exchange_code(oauth.check_callback(params), params["state"])
     services.token_store(connection).put(tokens)
     services.unpark(connection)
     return connection
@@ -115,7 +145,8 @@ def renew_ahead() -> None:
 def _renew(connection: Connection) -> None:
     store = services.token_store(connection)
     with _opened(connection) as connector:
-        store.renew(store.current(), _oauth(connector).refresh)
+        oauth = _oauth(connector)
+        store.renew(store.current(), oauth.refresh, single_use=oauth.single_use)
 
 
 def _oauth(connector: Connector) -> OAuth2:

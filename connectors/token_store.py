@@ -81,7 +81,14 @@ def _encoded(tokens: Tokens | None) -> str:
     if tokens is None:
         return ""
     until = tokens.expires_at.isoformat() if tokens.expires_at else None
-    return encrypt(orjson.dumps({"access": tokens.access, "refresh": tokens.refresh, "expires_at": until}))
+    held = {
+        "access": tokens.access,
+        "refresh": tokens.refresh,
+        "expires_at": until,
+        "account": tokens.account,
+        "scope": tokens.scope,
+    }
+    return encrypt(orjson.dumps(held))
 
 
 def _decoded(text: str) -> Tokens | None:
@@ -89,7 +96,7 @@ def _decoded(text: str) -> Tokens | None:
         return None
     held: dict[str, Any] = orjson.loads(decrypt(text))
     until = datetime.fromisoformat(held["expires_at"]) if held["expires_at"] else None
-    return Tokens(held["access"], held["refresh"], until)
+    return Tokens(held["access"], held["refresh"], until, held.get("account", ""), held.get("scope", ""))
 
 
 @contextmanager

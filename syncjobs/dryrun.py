@@ -15,7 +15,7 @@ from syncjobs import outcomes, queue, runs
 from syncjobs.models import Run, RunItem, RunKind, RunStatus
 from syncjobs.outcomes import Settled
 from syncjobs.pages import PagePlanner
-from syncjobs.plan import Decision, PlanItem
+from syncjobs.planitems import Decision, PlanItem
 from syncjobs.push import Progress
 
 SHOWN = 50

@@ -56,7 +56,7 @@ class AmoOAuth(OAuth2):
             raise ApiError(ErrorKind.AUTH, "amoCRM's answer holds no authorization code; press Connect again.")
         return code
 
-    def exchange_code(self, code: str) -> Tokens:
+    def exchange_code(self, code: str, state: str = "") -> Tokens:
         return self._ask({"grant_type": "authorization_code", "code": code}, None)
 
     def refresh(self, tokens: Tokens) -> Tokens:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from connectors.core.clock import Clock
 from connectors.core.errors import ApiError, ErrorKind
@@ -29,11 +29,16 @@ NOT_RENEWED = "The access could not be renewed just now; it is tried again."
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """A pair as the token endpoint gave it. `refresh` is "" for a token that cannot be renewed."""
+    """A pair as the token endpoint gave it. `refresh` is "" for a token that cannot be renewed.
+
+    `account` is the remote account's own id and `scope` what was granted, where the endpoint tells them.
+    """
 
     access: str = field(repr=False)
     refresh: str = field(default="", repr=False)
     expires_at: datetime | None = None
+    account: str = ""
+    scope: str = ""
 
     def expires_within(self, span: timedelta, now: datetime) -> bool:
         return self.expires_at is not None and self.expires_at - now <= span
@@ -94,9 +99,10 @@ class TokenStore(ABC):
         with self.locked() as row:
             row.save(Grant(tokens))
 
-    def renew(self, stale: Tokens, exchange: Exchange) -> Tokens:
+    def renew(self, stale: Tokens, exchange: Exchange, *, single_use: bool = True) -> Tokens:
         """A pair other than `stale`: somebody else's new one, or that of `exchange`, stored before anybody uses it.
 
+        `single_use`: a refresh token is spent by its use, so that an interrupted renewal may have lost it.
         Raises ApiError: AUTH when the refresh token is no longer good (remembered, so that nobody asks again),
         TRANSIENT or RATE_LIMITED when it may work later.
         """
@@ -107,7 +113,8 @@ class TokenStore(ABC):
                 return tokens
             if not tokens.refresh:
                 raise _break(row, grant, REFUSED)
-            row.save(replace(grant, renewing_since=grant.renewing_since or self.clock.now()))
+            if single_use:
+                row.save(replace(grant, renewing_since=grant.renewing_since or self.clock.now()))
             try:
                 fresh = exchange(tokens)
             except ApiError as e:
@@ -157,7 +164,12 @@ class MemoryTokenStore(TokenStore):
 
 
 class OAuth2(ABC):
-    """One connector's way to tokens over a connection's settings; all methods raise ApiError only."""
+    """One connector's way to tokens over a connection's settings; all methods raise ApiError only.
+
+    `single_use`: a refresh token is spent by its use, and the answer holds the next one.
+    """
+
+    single_use: ClassVar[bool] = True
 
     @abstractmethod
     def authorize_url(self, state: str) -> str:
@@ -168,12 +180,12 @@ class OAuth2(ABC):
         """The authorization code of a callback. Raises ApiError when access was refused or another account answered."""
 
     @abstractmethod
-    def exchange_code(self, code: str) -> Tokens:
-        """Spends a single-use authorization code."""
+    def exchange_code(self, code: str, state: str = "") -> Tokens:
+        """Spends a single-use authorization code; `state` is that of its page, "" for a code that was typed in."""
 
     @abstractmethod
     def refresh(self, tokens: Tokens) -> Tokens:
-        """Spends a single-use refresh token."""
+        """A new pair for a refresh token."""
 
 
 class BearerSigner:
@@ -203,7 +215,7 @@ class BearerSigner:
             return False
         with self._lock:
             if self._tokens is None or self._tokens.access == stale.access:
-                self._tokens = self._store.renew(stale, self._oauth.refresh)
+                self._tokens = self._renew(stale)
         return True
 
     def _fresh(self) -> Tokens:
@@ -217,12 +229,15 @@ class BearerSigner:
 
     def _renewed(self, tokens: Tokens, now: datetime) -> Tokens:
         try:
-            return self._store.renew(tokens, self._oauth.refresh)
+            return self._renew(tokens)
         except ApiError as e:
             # Renewing early has time: the token that is still good serves meanwhile.
             if e.recovery.parks_connection or tokens.expires_within(timedelta(0), now):
                 raise
             return tokens
+
+    def _renew(self, stale: Tokens) -> Tokens:
+        return self._store.renew(stale, self._oauth.refresh, single_use=self._oauth.single_use)
 
 
 def tokens_from(answer: Any, now: datetime, previous: Tokens | None = None) -> Tokens | None:
@@ -236,4 +251,5 @@ def tokens_from(answer: Any, now: datetime, previous: Tokens | None = None) -> T
     except (KeyError, TypeError, ValueError, OverflowError):
         expires_at = None
     refresh = body.get("refresh_token") or (previous.refresh if previous else "")
-    return Tokens(access, str(refresh), expires_at)
+    scope = body.get("scope") or (previous.scope if previous else "")
+    return Tokens(access, str(refresh), expires_at, previous.account if previous else "", str(scope))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from connectors.core.clock import Clock, SystemClock
 from connectors.core.errors import ApiError, ErrorKind
 from connectors.core.limits import Limiter, MemoryLimiter
+from connectors.core.turns import MemoryTurns, Turns
 from connectors.core.types import (
     CONTACTS,
     Capabilities,
@@ -49,6 +50,7 @@ class Context:
     key: str = ""
     clock: Clock = field(default_factory=SystemClock)
     limiter: Limiter = field(default_factory=MemoryLimiter)
+    turns: Turns = field(default_factory=MemoryTurns)
     timeout: float = 30.0
     deadline: float | None = None
     allow_private_hosts: Sequence[str] = ()

@@ -20,7 +20,7 @@ from connectors.core.base import Context
 from connectors.core.errors import ApiError, ErrorKind
 from connectors.core.metrics import Exchange
 from connectors.core.netguard import AllowedHosts, GuardedAdapter, check_url
-from connectors.core.pacing import LONGEST_WAIT, Pacing
+from connectors.core.pacing import LONGEST_WAIT, Cost, Pacing
 from connectors.core.replies import Reply, classify_reply, retry_after
 from connectors.core.types import RateLimit
 
@@ -37,7 +37,8 @@ logging.getLogger("urllib3.connectionpool").setLevel(logging.INFO)
 @dataclass(frozen=True, slots=True)
 class Call:
     """One request to make. `endpoint` is the path without ids, for metrics; `repeatable` whether sending it twice
-    does no harm: a request that is not is never repeated once it may have arrived.
+    does no harm: a request that is not is never repeated once it may have arrived. `limits` are the names of those it
+    counts for, or how many units of each it costs.
     """
 
     method: str
@@ -47,7 +48,7 @@ class Call:
     json: Any = None
     body: bytes | None = None
     headers: Mapping[str, str] | None = None
-    limits: Sequence[str] = ("default",)
+    limits: Cost = ("default",)
     repeatable: bool = True
     expects_json: bool = True
 

@@ -17,6 +17,9 @@ class Limiter(Protocol):
         Slots are `interval` seconds apart; `burst` of them may be taken at once after a pause.
         """
 
+    def reserve_units(self, key: str, units: int, most: int, seconds: float) -> float:
+        """Claims `units` of the `most` that any `seconds` may hold, not before earlier claims; answers the wait."""
+
     def hold(self, key: str, seconds: float) -> None:
         """No slot before `seconds` from now: the remote system asked for a pause."""
 
@@ -27,6 +30,7 @@ class MemoryLimiter:
     def __init__(self, clock: Clock | None = None) -> None:
         self._clock = clock or SystemClock()
         self._next: dict[str, float] = {}
+        self._spent: dict[str, list[float]] = {}
         self._lock = threading.Lock()
 
     def reserve(self, key: str, interval: float, burst: int = 1) -> float:
@@ -35,6 +39,16 @@ class MemoryLimiter:
             slot = max(self._next.get(key, now), now)
             self._next[key] = slot + interval
             return slot - now - (burst - 1) * interval
+
+    def reserve_units(self, key: str, units: int, most: int, seconds: float) -> float:
+        with self._lock:
+            now = self._clock.monotonic()
+            spent = self._spent.get(key, [])
+            oldest = len(spent) - (most - units) - 1
+            free = spent[oldest] + seconds if oldest >= 0 else now
+            slot = max(now, free, self._next.get(key, now), *spent[-1:])
+            self._spent[key] = [*spent, *[slot] * units][-most:]
+            return slot - now
 
     def hold(self, key: str, seconds: float) -> None:
         with self._lock:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from connectors.core.base import Context
 from connectors.core.errors import ApiError, ErrorKind
@@ -13,6 +13,9 @@ LONGEST_WAIT = 60.0
 LONGEST_IMPATIENT_WAIT = 3.0
 MOST_MISSED_SLOTS = 5
 
+# Names of limits, or how many units of each a request costs.
+Cost = Sequence[str] | Mapping[str, int]
+
 
 class Pacing:
     """The limits of one account by their names; the slots themselves are the context's limiter's."""
@@ -20,25 +23,27 @@ class Pacing:
     def __init__(self, context: Context, account: str, limits: Iterable[RateLimit]) -> None:
         self._clock, self._limiter, self._account = context.clock, context.limiter, account
         self.limits = {limit.name: limit for limit in limits}
-        self.longest_wait = LONGEST_WAIT if context.max_tries > 1 else LONGEST_IMPATIENT_WAIT
+        self._patient = context.max_tries > 1
+        self.longest_wait = LONGEST_WAIT if self._patient else LONGEST_IMPATIENT_WAIT
 
-    def claim(self, names: Sequence[str]) -> float:
+    def claim(self, cost: Cost) -> float:
         """Waits for a slot of every named limit that there is; answers the seconds waited.
 
         Raises ApiError (RATE_LIMITED) when the wait would be too long.
         """
-        return sum(self._take(self.limits[name]) for name in names if name in self.limits)
+        units = cost if isinstance(cost, Mapping) else dict.fromkeys(cost, 1)
+        return sum(self._take(self.limits[name], count) for name, count in units.items() if name in self.limits)
 
     def _key(self, limit: RateLimit) -> str:
         return f"{self._account}:{limit.name}"
 
-    def _take(self, limit: RateLimit) -> float:
+    def _take(self, limit: RateLimit, units: int) -> float:
         """A slot missed by more than the margin is given up for another: late requests would meet the next ones."""
         waited = 0.0
         for _ in range(MOST_MISSED_SLOTS):
             asked = self._clock.monotonic()
-            wait = max(self._limiter.reserve(self._key(limit), limit.interval, limit.burst), 0.0)
-            if wait > self.longest_wait:
+            wait = max(self._reserve(limit, units), 0.0)
+            if wait > self._longest(limit):
                 sentence = f"The limit of {limit.requests:g} requests in {limit.seconds:g} s is used up."
                 raise ApiError(ErrorKind.RATE_LIMITED, sentence, retry_after=wait)
             if wait > 0:
@@ -48,7 +53,18 @@ class Pacing:
                 break
         return waited
 
-    def hold(self, names: Sequence[str], seconds: float) -> None:
+    def _reserve(self, limit: RateLimit, units: int) -> float:
+        key = self._key(limit)
+        if not limit.rolling:
+            return self._limiter.reserve(key, limit.interval, limit.burst)
+        most = max(int(limit.requests), 1)
+        return self._limiter.reserve_units(key, min(units, most), most, limit.seconds * (1 + limit.margin))
+
+    def _longest(self, limit: RateLimit) -> float:
+        """A rolling limit that was used up at once is free again only after its whole time."""
+        return max(self.longest_wait, 2 * limit.seconds) if limit.rolling and self._patient else self.longest_wait
+
+    def hold(self, names: Cost, seconds: float) -> None:
         """Nobody sends under the first of these limits before `seconds` from now; without any, only we wait."""
         limit = next((self.limits[name] for name in names if name in self.limits), None)
         if limit is None:

@@ -121,13 +121,15 @@ class Sandbox:
     `handle` is safe to call from several threads: one request is carried out at a time. `key_field` is the field by
     which records are told apart; `speaks_http` is false where one is reached otherwise; `short` are settings of a
     connection with which the conformance cases take little;
-    `base_url` is where it is served, for the links in its answers.
+    `base_url` is where it is served, for the links in its answers. `sign_in_paths` are the steps of giving access where
+    a person does that: the page, its answer, and the token endpoint.
     """
 
     slug: ClassVar[str]
     missing: ClassVar[Any] = {"message": "Not found"}
     key_field: ClassVar[str] = "email"
     short: ClassVar[Mapping[str, Any]] = {}
+    sign_in_paths: ClassVar[tuple[str, ...]] = ()
     speaks_http: ClassVar[bool] = True
 
     def __init__(self, clock: Clock | None = None, *, enforce_limits: bool = True) -> None:

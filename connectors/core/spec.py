@@ -56,7 +56,8 @@ class RateLimit:
     """`requests` per `seconds` for one remote account; `name` tells several limits of one system apart.
 
     `burst` requests may go at once after a pause. `margin` is the share left unused, because requests reach the
-    server less evenly than they leave us.
+    server less evenly than they leave us. A `rolling` limit lets all of them go at once, and the next as these grow
+    older than `seconds`: for quotas in which one request may count as several (see Call.limits).
     """
 
     requests: float
@@ -64,6 +65,7 @@ class RateLimit:
     name: str = "default"
     burst: int = 1
     margin: float = 0.03
+    rolling: bool = False
 
     @property
     def interval(self) -> float:

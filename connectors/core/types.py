@@ -161,7 +161,10 @@ class ReadQuery:
 
 @dataclass(frozen=True, slots=True)
 class RemoteRecord:
-    """Their record: `values` by their field keys, decoded; `raw` as it came."""
+    """Their record: `values` by their field keys, decoded; `raw` as it came.
+
+    `former_ids` are ids under which the same record was known before, where the system changes them.
+    """
 
     id: str
     values: Mapping[str, Any]
@@ -170,6 +173,7 @@ class RemoteRecord:
     created_at: datetime | None = None
     ref: str = ""
     raw: Mapping[str, Any] = field(default_factory=dict)
+    former_ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.urls import path
-from django.views.decorators.http import require_GET
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
@@ -14,16 +13,6 @@ from syncjobs.compat import signing_in
 
 SLUG = "amocrm"
 START = "auth/amocrm/start"
-
-
-@require_GET
-def start(request: HttpRequest) -> HttpResponse:
-    return signing_in.start(request, SLUG)
-
-
-@require_GET
-def callback(request: HttpRequest) -> HttpResponse:
-    return signing_in.callback(request)
 
 
 class AuthView(signing_in.LinkView):
@@ -44,7 +33,6 @@ class CallbackView(signing_in.CallbackView):
         return super().get(request)
 
 
-PAGES = [path(START, start), path("auth/amocrm/callback", callback)]
 API = [
     path("v1/amocrm/auth", AuthView.as_view()),
     path("v1/amocrm/auth/callback", CallbackView.as_view()),

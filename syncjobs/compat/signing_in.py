@@ -9,8 +9,9 @@ from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import redirect
-from django.urls import reverse
+from django.urls import path, reverse
 from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 from rest_framework import serializers
 from rest_framework.authentication import SessionAuthentication
@@ -83,6 +84,7 @@ def link(request: HttpRequest, start_path: str) -> HttpResponse:
     return JsonResponse({"auth_url": request.build_absolute_uri(start_path + (f"?{query}" if query else ""))})
 
 
+@require_GET
 def start(request: HttpRequest, slug: str) -> HttpResponse:
     """Leads an administrator on to the remote system's page; `connection` names one of several accounts."""
     if not request.user.is_authenticated:
@@ -108,6 +110,12 @@ def begin(request: HttpRequest, connection: Connection) -> HttpResponse:
         return redirect(reverse("admin:connectors_connection_change", args=[connection.pk]))
 
 
+@require_GET
+def answered(request: HttpRequest, slug: str) -> HttpResponse:
+    """Where a page that gives access leads back to; the state tells whose answer it is."""
+    return callback(request)
+
+
 def callback(request: HttpRequest) -> HttpResponse:
     """Takes the answer: back to the admin for whoever may see it there, else JSON."""
     user_id = int(request.user.pk or 0) if request.user.is_authenticated else None
@@ -128,3 +136,6 @@ def _failed(request: HttpRequest, sentence: str, code: str) -> HttpResponse:
         return JsonResponse({"error": sentence, "code": code}, status=400)
     messages.error(request, sentence)
     return redirect(reverse("admin:connectors_connection_changelist"))
+
+
+PAGES = [path("auth/<slug:slug>/start", start), path("auth/<slug:slug>/callback", answered)]

@@ -116,7 +116,7 @@ def test_only_changes_are_read(filled: Bench) -> None:
     filled.sandbox.clock.sleep(3600)
     since = filled.sandbox.clock.now() - timedelta(minutes=1)
     assert filled.read_all(ReadQuery(mode=ReadMode.CHANGES, since=since)) == []
-    filled.fill([3])
+    filled.fill([PEOPLE])
     changed = filled.read_all(ReadQuery(mode=ReadMode.CHANGES, since=since))
     assert len(changed) == 1
 

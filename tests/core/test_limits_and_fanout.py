@@ -138,3 +138,17 @@ def test_a_reader_that_stops_leaves_no_threads_behind() -> None:
 def test_batches_hold_so_many_and_the_rest() -> None:
     assert list(batched(range(7), 3)) == [[0, 1, 2], [3, 4, 5], [6]]
     assert list(batched([], 3)) == []
+
+
+def test_a_rolling_limit_lets_its_units_go_at_once_and_no_window_holds_more() -> None:
+    clock = ManualClock()
+    limiter = MemoryLimiter(clock)
+    times: list[float] = []
+    for units in (6, 1, 6, 1, 1) * 20:
+        slot = clock.monotonic() + limiter.reserve_units("a", units, 15, 60.0)
+        times += [slot] * units
+        clock.sleep(slot - clock.monotonic())
+    assert most_in_a_window(times, 60.0) == 15
+    assert times.count(0.0) == 15
+    limiter.hold("a", 500)
+    assert limiter.reserve_units("a", 1, 15, 60.0) == 500

@@ -32,7 +32,7 @@ DESTINATIONS = sorted(
 )
 
 # Creating contacts one by one, in batches, or by an import; not attributes, properties or lists.
-WRITES = r"(?<!properties/)contacts(/batch(/upsert|/update|/create)?|/import)?$"
+WRITES = r"((?<!properties/)contacts(/batch(/upsert|/update|/create)?|/import)?|people:(batchC|c)reateContacts?)$"
 
 
 class Destination:

@@ -129,3 +129,47 @@ def test_processes_keep_the_limit_together() -> None:
     moments = [float(line) for taker in takers for line in taker.communicate(timeout=60)[0].split()]
     assert len(moments) == 60
     assert never_over(moments, limit)
+
+
+UNITS, MOST, WINDOW = 2, 6, 0.5
+UNIT_TAKER = """
+import sys, time, django
+django.setup()
+from connectors.limits import limiter
+key, units, most, seconds, claims = sys.argv[1], *map(int, sys.argv[2:4]), float(sys.argv[4]), int(sys.argv[5])
+for _ in range(claims):
+    wait = limiter.reserve_units(key, units, most, seconds)
+    if wait > 0:
+        time.sleep(wait)
+    print(time.time(), flush=True)
+"""
+
+
+def test_units_of_a_rolling_limit_go_at_once_and_then_as_the_oldest_grow_old(limiter: PostgresLimiter) -> None:
+    waits = [limiter.reserve_units("rolling", 2, 6, 60.0) for _ in range(4)]
+    assert [round(max(wait, 0.0)) for wait in waits] == [0, 0, 0, 60]
+    assert round(limiter.reserve_units("rolling", 1, 6, 60.0)) == 60
+    limiter.hold("rolling", 200.0)
+    assert round(limiter.reserve_units("rolling", 1, 6, 60.0)) == 200
+
+
+def test_a_pause_before_the_first_claim_of_a_rolling_limit_is_kept(limiter: PostgresLimiter) -> None:
+    limiter.hold("held", 30.0)
+    assert round(limiter.reserve_units("held", 6, 6, 60.0)) == 30
+
+
+def test_processes_together_never_take_more_units_than_a_window_holds() -> None:
+    arguments = ["window", str(UNITS), str(MOST), str(WINDOW * 1.1), "6"]
+    workers = [
+        subprocess.Popen(
+            [sys.executable, "-c", UNIT_TAKER, *arguments],
+            cwd=Path(settings.BASE_DIR),
+            env=environment_of_processes(),
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(2)
+    ]
+    moments = [float(line) for worker in workers for line in worker.communicate(timeout=60)[0].split()]
+    assert len(moments) == 12
+    assert never_over([moment for moment in moments for _ in range(UNITS)], RateLimit(MOST, WINDOW))

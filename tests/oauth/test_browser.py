@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import orjson
 import pytest
 from django.test import Client
 from django.utils import timezone
@@ -13,13 +14,13 @@ from django.utils import timezone
 from connectors import oauth, services
 from connectors.core import registry
 from connectors.core.clock import ManualClock
-from connectors.core.sandbox import SandboxRequest
 from connectors.core.testing import SandboxAdapter
 from connectors.models import Connection, ConnectionState, OAuthGrant, OAuthState
 from syncjobs import setup
+from syncjobs.compat import seed_000
+from tests.oauth.browser import allow, callback_of
 
 URL = "https://sandbox.example.com"
-CALLBACK = "/api/v1/{slug}/auth/callback"
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -44,22 +45,11 @@ def page(django_user_model: Any) -> Client:
     return client
 
 
-def allow(sandbox: Any, authorize_url: str, answer: str = "allow") -> str:
-    """What a person does on the page; answers the query that comes back."""
-    parts = urlsplit(authorize_url)
-    assert sandbox.handle(SandboxRequest.make("GET", authorize_url, {}, b"")).status == 200
-    state = parse_qs(parts.query)["state"][0]
-    reply = sandbox.handle(SandboxRequest.make("GET", f"/oauth/answer?state={state}&answer={answer}", {}, b""))
-    return urlsplit(reply.headers["location"]).query
-
-
 def test_the_whole_way(slug: str, sandbox: Any, connection: Connection, page: Client) -> None:
-    link = Client().get(f"/api/v1/{slug}/auth").json()["auth_url"]
-    assert urlsplit(link).path == f"/auth/{slug}/start"
     assert "/admin/login/" in Client().get(f"/auth/{slug}/start")["Location"]
     answer = allow(sandbox, page.get(f"/auth/{slug}/start")["Location"])
 
-    assert page.get(f"{CALLBACK.format(slug=slug)}?{answer}").status_code == 302
+    assert page.get(f"{callback_of(sandbox)}?{answer}").status_code == 302
 
     connection.refresh_from_db()
     assert connection.state == ConnectionState.OK
@@ -74,7 +64,7 @@ def test_a_state_is_good_once_and_for_its_own_session(
     slug: str, sandbox: Any, connection: Connection, page: Client, django_user_model: Any
 ) -> None:
     answer = allow(sandbox, page.get(f"/auth/{slug}/start")["Location"])
-    callback = f"{CALLBACK.format(slug=slug)}?{answer}"
+    callback = f"{callback_of(sandbox)}?{answer}"
     other = Client()
     other.force_login(django_user_model.objects.create_user("other"))
     for stranger in (Client(), other):
@@ -92,20 +82,33 @@ def test_a_state_is_good_once_and_for_its_own_session(
 def test_what_is_not_to_be_trusted_gives_no_access(
     slug: str, sandbox: Any, connection: Connection, page: Client, change: str
 ) -> None:
+    if change == "referer" and slug != "amocrm":
+        pytest.skip("its answer names no account")
     start = page.get(f"/auth/{slug}/start")["Location"]
     answer = allow(sandbox, start, "deny" if change == "denied" else "allow")
     if change == "referer":
         answer = answer.replace("referer=sandbox.example.com", "referer=evil.example.com")
     if change == "old":
         OAuthState.objects.update(created_at=timezone.now() - timedelta(hours=1))
-    page.get(f"{CALLBACK.format(slug=slug)}?{answer}")
+    page.get(f"{callback_of(sandbox)}?{answer}")
     assert not OAuthGrant.objects.exists()
-    assert "/oauth2/access_token" not in [seen.path for seen in sandbox.seen]
+    assert sandbox.sign_in_paths[-1] not in [seen.path for seen in sandbox.seen]
+
+
+def needs_typed_in_codes(slug: str) -> None:
+    if "auth_code" not in {f.name for f in registry.get(slug).spec.config}:
+        pytest.skip("its codes cannot be typed in")
+
+
+def test_the_address_of_the_page_is_told(sandbox: Any, db: None) -> None:
+    link = Client().get("/api/v1/amocrm/auth").json()["auth_url"]
+    assert urlsplit(link).path == "/auth/amocrm/start"
 
 
 def test_a_code_from_the_settings_is_exchanged_once_at_the_start(
     slug: str, sandbox: Any, connection: Connection
 ) -> None:
+    needs_typed_in_codes(slug)
     services.set_values(connection, {"auth_code": sandbox.authority.code()})
     connection.save()
     assert any("exchanged" in line for line in setup.run())
@@ -114,6 +117,7 @@ def test_a_code_from_the_settings_is_exchanged_once_at_the_start(
 
 
 def test_an_expired_code_is_explained_and_not_tried_again(slug: str, sandbox: Any, connection: Connection) -> None:
+    needs_typed_in_codes(slug)
     services.set_values(connection, {"auth_code": sandbox.authority.code()})
     connection.save()
     sandbox.clock.sleep(1300)
@@ -126,17 +130,37 @@ def test_an_expired_code_is_explained_and_not_tried_again(slug: str, sandbox: An
 
 
 def test_idle_accounts_are_renewed_ahead_and_dead_ones_wait_for_a_person(
-    slug: str, sandbox: Any, connection: Connection, page: Client
+    slug: str, sandbox: Any, connection: Connection, page: Client, settings: Any
 ) -> None:
-    page.get(f"{CALLBACK.format(slug=slug)}?{allow(sandbox, page.get(f'/auth/{slug}/start')['Location'])}")
-    OAuthGrant.objects.update(expires_at=timezone.now() + timedelta(hours=1))
+    settings.TOKEN_REFRESH_INTERVAL = 600.0
+    page.get(f"{callback_of(sandbox)}?{allow(sandbox, page.get(f'/auth/{slug}/start')['Location'])}")
+    OAuthGrant.objects.update(expires_at=timezone.now() + timedelta(minutes=10))
     oauth.renew_ahead()
     oauth.renew_ahead()
     assert sandbox.authority.refreshes == 1
     sandbox.authority.refresh.clear()
-    OAuthGrant.objects.update(expires_at=timezone.now() + timedelta(hours=1))
+    OAuthGrant.objects.update(expires_at=timezone.now() + timedelta(minutes=10))
     oauth.renew_ahead()
     oauth.renew_ahead()
     connection.refresh_from_db()
     assert connection.state == ConnectionState.NEEDS_ATTENTION
     assert "econnect" in connection.state_message
+
+
+def test_the_seed_is_told_whose_access_is_missing(
+    slug: str, sandbox: Any, connection: Connection, page: Client
+) -> None:
+    def told() -> Any:
+        answer = seed_000.access_missing(slug)
+        return None if answer is None else (answer.status_code, orjson.loads(answer.content))
+
+    query = "" if slug == seed_000.SLUG else f"?connection={slug}"
+    missing = 401, {"detail": "Google auth required", "auth_url": f"/auth/google/start{query}"}
+    assert told() == missing
+    page.get(f"{callback_of(sandbox)}?{allow(sandbox, page.get(f'/auth/{slug}/start')['Location'])}")
+    assert told() is None
+    assert oauth.access(connection).expires_at is not None
+    OAuthGrant.objects.update(broken="withdrawn")
+    assert told() == missing
+    connection.delete()
+    assert told() == missing

@@ -62,7 +62,7 @@ def test_the_whole_way_over_http(slug: str, hub: str, served: SandboxServer) -> 
     ]
     connection = Connection.objects.get(key=slug)
     assert (connection.state, connection.is_sandbox) == (ConnectionState.OK, True)
-    assert paths(served)[:3] == ["/oauth", "/oauth/answer", "/oauth2/access_token"]
+    assert paths(served)[:3] == list(served.sandbox.sign_in_paths)
     assert not OAuthState.objects.exists()
     key = registry.get(slug).spec.api_key()
     assert key is None or key.name not in connection.secrets
@@ -80,9 +80,9 @@ def test_a_sandbox_that_was_started_anew_is_connected_anew(slug: str, hub: str, 
     assert services.check_credentials(connection).account
 
 
-@pytest.mark.parametrize("step", ["/oauth$", "/oauth/answer", "/oauth2/access_token"])
-def test_killed_on_the_way_the_next_start_connects(slug: str, hub: str, served: SandboxServer, step: str) -> None:
-    served.sandbox.faults.append(Fault("slow", path=step, seconds=3.0))
+@pytest.mark.parametrize("step", range(3), ids=["page", "answer", "token"])
+def test_killed_on_the_way_the_next_start_connects(slug: str, hub: str, served: SandboxServer, step: int) -> None:
+    served.sandbox.faults.append(Fault("slow", path=f"{served.sandbox.sign_in_paths[step]}$", seconds=3.0))
     process = subprocess.Popen(
         [sys.executable, "-c", GIVE_ACCESS, slug, served.url, hub],
         cwd=Path(settings.BASE_DIR),
@@ -102,11 +102,12 @@ def test_killed_on_the_way_the_next_start_connects(slug: str, hub: str, served: 
 def test_a_page_that_does_not_give_access_is_told_and_the_rest_goes_on(
     slug: str, hub: str, served: SandboxServer
 ) -> None:
-    served.sandbox.faults.append(Fault("html", path="/oauth$"))
+    first, _answer, token = served.sandbox.sign_in_paths
+    served.sandbox.faults.append(Fault("html", path=f"{first}$"))
     lines = demo.prepare({slug: served.url}, hub)
     assert len(lines) == 2
     assert "press Connect" in lines[0]
-    served.sandbox.faults.append(Fault("status", path="/oauth2/access_token", status=400))
+    served.sandbox.faults.append(Fault("status", path=f"{token}$", status=400))
     assert "press Connect" in demo.prepare({slug: served.url}, hub)[0]
     assert not OAuthGrant.objects.exists()
     assert Connection.objects.get(key=slug).state == ConnectionState.NEW

@@ -113,7 +113,9 @@ def test_twenty_threads_in_four_processes_renew_once_and_keep_the_limit(account:
     assert 429 not in statuses
 
 
-def test_a_refresher_killed_before_it_stored_the_pair_says_reconnect(account: Account) -> None:
+def test_a_refresher_killed_before_it_stored_the_pair_says_reconnect(slug: str, account: Account) -> None:
+    if slug == "google":
+        pytest.skip("its refresh tokens are not spent by their use")
     account.give_access(expired=True)
     assert account.start(DEATH).wait(60) == -signal.SIGKILL
     assert account.sandbox.authority.refreshes == 1
@@ -125,7 +127,7 @@ def test_a_refresher_killed_before_it_stored_the_pair_says_reconnect(account: Ac
 
     account.connection.refresh_from_db()
     assert account.connection.state == "needs_attention"
-    assert [seen.path for seen in account.sandbox.seen].count("/oauth2/access_token") == 2
+    assert [seen.path for seen in account.sandbox.seen].count(account.sandbox.sign_in_paths[-1]) == 2
     account.give_access(expired=False)
     grant = services.token_store(account.connection).peek()
     assert replace(grant, tokens=None).broken == ""
