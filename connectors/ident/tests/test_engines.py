@@ -13,7 +13,7 @@ from django.db.migrations.exceptions import MigrationSchemaMissing
 from connectors.ident.router import Router, WriteRefused
 from connectors.ident.tests.conftest import Clinic
 from connectors.ident.tests.sqlserver import wrapper
-from contacts.models import Contact
+from connectors.models import Connection
 
 WRITES = (
     "INSERT INTO ident_sandbox.patient (id, changed_at) VALUES (1, now())",
@@ -151,16 +151,16 @@ def test_the_server_itself_refuses_what_would_get_past(clinic: Clinic, alias: st
 
 def test_models_do_not_go_there(clinic: Clinic, alias: str) -> None:
     with pytest.raises(NotSupportedError):
-        Contact.objects.using(alias).update(first_name="x")
-    router, contact = Router(), Contact()
-    contact._state.db = alias
+        Connection.objects.using(alias).update(label="x")
+    router, foreign = Router(), Connection()
+    foreign._state.db = alias
     with pytest.raises(WriteRefused):
-        router.db_for_write(Contact, instance=contact)
-    assert router.db_for_write(Contact, instance=Contact()) is None
+        router.db_for_write(Connection, instance=foreign)
+    assert router.db_for_write(Connection, instance=Connection()) is None
     assert router.allow_migrate(alias, "contacts") is False
     assert router.allow_migrate("default", "contacts") is None
-    assert router.allow_relation(contact, Contact()) is False
-    assert router.allow_relation(Contact(), Contact()) is None
+    assert router.allow_relation(foreign, Connection()) is False
+    assert router.allow_relation(Connection(), Connection()) is None
 
 
 def test_an_alias_goes_with_its_last_user(clinic: Clinic) -> None:
