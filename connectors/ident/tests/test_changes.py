@@ -80,6 +80,8 @@ def test_a_patient_whose_lines_fill_more_than_a_page_is_met_whole(clinic: Clinic
     for _ in range(3):
         seen |= set(clinic.changes(limit=3))
     assert seen <= {busy}
+    clinic.ident.add_visit(int(busy), clinic.at(days=9), changed_at=clinic.at())
+    assert busy in clinic.changes(limit=3)
 
 
 def test_a_workstation_in_the_future_hides_nothing(clinic: Clinic) -> None:
@@ -142,6 +144,14 @@ def test_a_watermark_stays_as_the_server_gave_it_and_never_goes_back() -> None:
     assert cursor["recent"] == {"1": ["2026-03-02T11:55:00.003"]}
 
 
+def test_a_watermark_is_the_newest_time_met() -> None:
+    position = Position(watermark="2026-03-02T12:00:00.007")
+    stamps = ["2026-03-02T12:11:00.003", "2026-03-02T12:29:00.003"]
+    position.take(Found({"1": stamps, "2": stamps[:1]}, "2026-03-02T12:30:00.120", None))
+    cursor = position.finished("2026-03-02T12:30:00.120", TEN, MOSCOW)
+    assert cursor == {"watermark": stamps[1], "recent": {"1": stamps[1:]}}
+
+
 def test_when_the_servers_clock_is_set_back_the_mark_follows() -> None:
     position = Position(watermark="2026-10-25T02:58:00")
     cursor = position.finished("2026-10-25T02:03:00", TEN, BERLIN)
@@ -163,6 +173,7 @@ def test_pages_of_any_size_tell_the_same(limit: int) -> None:
         after, pages = found.after, pages + 1
     assert set(told) == {"1", "2", "3"}
     assert pages <= 10
+    assert limit <= 3 or {len(stamps) for stamps in told.values()} == {3}
 
 
 def test_a_visit_or_a_payment_is_a_change_of_the_patient(clinic: Clinic) -> None:
