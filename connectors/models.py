@@ -7,13 +7,14 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from connectors.core import registry
 from connectors.core.base import Connector
-from connectors.core.types import ConnectorSpec
+from connectors.core.types import CONTACTS, ConnectorSpec
 from connectors.environment import values_from_environment
 from connectors.fields import EncryptedJSONField
 
@@ -134,6 +135,24 @@ class FieldRule(models.Model):
 
     def __str__(self) -> str:
         return f"{self.ours} → {self.theirs}"
+
+    def clean(self) -> None:
+        """Raises ValidationError for a mode that yields to values which cannot be read."""
+        if not self.can_be_kept(self.connection, self.direction, self.mode):
+            raise ValidationError({"mode": self.refusal(self.connection)})
+
+    @classmethod
+    def can_be_kept(cls, connection: Connection, direction: str, mode: str) -> bool:
+        """Whether the connection's system can be asked what the mode depends on."""
+        looks = direction != cls.Direction.PULL and mode in (cls.Mode.IF_EMPTY, cls.Mode.APPEND)
+        held = connection.spec.entities.get(CONTACTS)
+        return not looks or (held is not None and held.read)
+
+    @staticmethod
+    def refusal(connection: Connection) -> str:
+        return _("%(crm)s cannot be read, so nobody knows what its fields hold: choose another mode.") % {
+            "crm": connection.spec.label
+        }
 
 
 class RemoteField(models.Model):

@@ -26,6 +26,9 @@ from connectors.token_store import PostgresTokenStore
 from connectors.traffic import meter
 from connectors.turns import turns
 
+# Where the stand-ins of this machine are, which every process may call.
+LOOPBACK = "127.0.0.1"
+
 
 class ConnectionProblem(Exception):
     """A connection cannot be used as asked; the message is for people. Carries an HTTP status and a code."""
@@ -77,6 +80,8 @@ def open_connector(
         raise ApiError(ErrorKind.CONFIG, _("Settings are missing: %(names)s.") % {"names": ", ".join(missing)})
     counted = meter.recorder(connection.key, recorder)
     context = make_context(connection.spec, connection.key, values, recorder=counted, adapter=adapter, patient=patient)
+    if connection.is_sandbox:
+        context.allow_private_hosts = [*context.allow_private_hosts, LOOPBACK]
     if connection.spec.auth is Auth.OAUTH2 and connection.pk is not None:
         context.tokens = token_store(connection)
     return connection.connector_class(context)

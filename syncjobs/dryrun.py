@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from uuid import UUID
 
 from django.db import connection as database
 
 from connectors import services as connections
+from connectors.core.base import Connector
 from connectors.core.errors import ApiError
 from connectors.core.metrics import Totals
 from connectors.models import Connection
@@ -15,7 +16,7 @@ from syncjobs import outcomes, queue, runs
 from syncjobs.models import Run, RunItem, RunKind, RunStatus
 from syncjobs.outcomes import Settled
 from syncjobs.pages import PagePlanner
-from syncjobs.plan import Decision, PlanItem
+from syncjobs.planitems import Decision, PlanItem
 from syncjobs.push import Progress
 
 SHOWN = 50
@@ -29,6 +30,7 @@ def plan(
     limit: int | None = None,
     progress: Progress | None = None,
     only: Sequence[UUID] | None = None,
+    opened: Callable[..., Connector] = connections.open_connector,
 ) -> Run:
     """Plans what is due now, of some contacts `only`; links, contacts and the remote account stay as they are."""
     run = runs.start(
@@ -41,7 +43,7 @@ def plan(
     totals = Totals()
     with runs.held(run):
         try:
-            connector = connections.open_connector(connection, recorder=totals)
+            connector = opened(connection, recorder=totals)
             try:
                 planner = PagePlanner(connection, connector, dry_run=True)
                 for items in _pages(connection, planner, limit, only):

@@ -9,6 +9,7 @@ from connectors.core.types import CONTACTS
 from connectors.models import Connection
 from syncjobs import pull
 from syncjobs.models import Run, RunStatus
+from syncjobs.sources import feeds_the_hub
 
 Consume = Callable[[Connection, Sequence[str], str], Run | None]
 Follows = Callable[[Connection], bool]
@@ -59,9 +60,4 @@ def _read_into_the_hub(connection: Connection, ids: Sequence[str], trigger: str)
     return run
 
 
-def _hub_reads(connection: Connection) -> bool:
-    known = connection.spec.entities.get(CONTACTS)
-    return known is not None and known.read
-
-
-register("hub", CONTACTS, _read_into_the_hub, _hub_reads)
+register("hub", CONTACTS, _read_into_the_hub, feeds_the_hub)

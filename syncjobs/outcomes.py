@@ -9,16 +9,16 @@ from typing import Any
 
 import orjson
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
 from django.db import connection as database
 from django.utils import timezone
 
 from connectors.core.errors import ApiError, ErrorKind
 from connectors.core.types import Outcome, Result
 from connectors.models import Connection
-from syncjobs import reviews, states
+from syncjobs import linklocks, reviews, states
 from syncjobs.models import Run, RunItem
-from syncjobs.plan import Decision, Pending, PlanItem
+from syncjobs.planitems import Decision, Pending, PlanItem
 
 BACKOFF_BASE_SECONDS = 300
 BACKOFF_LONGEST_SECONDS = 6 * 3600
@@ -92,7 +92,7 @@ WHERE id = %(run)s RETURNING cancel_requested
 class Settled:
     """A plan item with its outcome: what the remote system said, or what the plan alone decided.
 
-    `changes` are the values of their record before and after, by field, where they are to be kept.
+    `changes` are the values of their record before and after, by field; without them, those of the item are kept.
     """
 
     item: Pending
@@ -134,17 +134,17 @@ _GOOD = frozenset({"created", "updated", "unchanged"})
 def store(run: Run, connection: Connection, settled: Sequence[Settled]) -> bool:
     """Stores outcomes, snapshots, the run's items and counters together. True when the run was asked to stop."""
     try:
-        return _store(run, connection, settled)
+        return linklocks.stored(lambda: _store(run, connection, settled))
     except IntegrityError:
         # Another worker took one of the remote ids between our look and our update: look once more.
-        return _store(run, connection, settled)
+        return linklocks.stored(lambda: _store(run, connection, settled))
 
 
-@transaction.atomic
 def _store(run: Run, connection: Connection, settled: Sequence[Settled]) -> bool:
     good = [s for s in settled if s.result in _GOOD]
     bad = [s for s in settled if s.result in ("failed", "conflicts")]
     skipped = [s for s in settled if s.result == "skipped"]
+    linklocks.together(connection)
     with database.cursor() as cursor:
         if good:
             good, taken = _succeed(cursor, run, connection, good)
@@ -234,7 +234,7 @@ def store_items(run: Run, settled: Sequence[Settled]) -> None:
         for s in told:
             external_id = (s.outcome.external_id if s.outcome else "") or s.item.external_id
             fields = orjson.dumps(list(s.item.fields)).decode()
-            changes = orjson.dumps(s.changes).decode() if s.changes else None
+            changes = orjson.dumps(s.changes).decode() if s.changes else s.item.changes.decode() or None
             row = (run.pk, s.item.contact_id, external_id, _action(s), _sentence(s), fields, changes, now)
             copy.write_row(row)
 

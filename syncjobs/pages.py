@@ -5,14 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from django.conf import settings
 from django.db import connection as database
 
 from connectors.core.base import Connector
-from connectors.core.types import CONTACTS, MatchKey, MultiValue, Prepared, RemoteRecord
+from connectors.core.types import (
+    CONTACTS,
+    MatchKey,
+    MultiValue,
+    Prepared,
+    ReadMode,
+    ReadQuery,
+    RemoteRecord,
+)
 from connectors.models import Connection
 from syncjobs import queue, routes, strays
 from syncjobs.models import ContactSync
-from syncjobs.plan import Decision, Known, PlanItem, Planner
+from syncjobs.plan import Planner
+from syncjobs.planitems import Decision, Known, PlanItem
 from syncjobs.queue import DueLink
 from syncjobs.references import reference_of
 from syncjobs.rules import PushRules
@@ -27,15 +37,17 @@ class PagePlanner:
     def __init__(self, connection: Connection, connector: Connector, *, dry_run: bool = False) -> None:
         self.connection, self.connector = connection, connector
         rules = list(connection.rules.filter(entity=CONTACTS))
+        unkept = [r for r in rules if not r.can_be_kept(connection, r.direction, r.mode)]
+        rules = [rule for rule in rules if rule not in unkept]
         wanted = [rule.theirs for rule in rules if rule.direction != "pull"]
         if dry_run:
             prepared = Prepared({f.key: f for f in connector.describe(CONTACTS)})
         else:
             prepared = connector.prepare(CONTACTS, wanted)
         # Before the first real push our own fields may not be there yet: a dry run must not leave them out.
-        self.rules = PushRules(rules, None if dry_run else prepared.fields)
+        self.rules = PushRules(rules, prepared.fields, region=settings.PHONE_REGION, lenient=dry_run)
         left_out = [f"{connection.spec.label} has no field {name} that can be written." for name in self.rules.left_out]
-        self.warnings = prepared.warnings or tuple(left_out)
+        self.warnings = (*(prepared.warnings or left_out), *(f"{rule}: {rule.refusal(connection)}" for rule in unkept))
         self.indexed = strays.looked_at(connection) and strays.indexed(connection)
         reference = reference_of(connection) if self.indexed else None
         self.planner = Planner(
@@ -52,17 +64,20 @@ class PagePlanner:
         """A decision for every link, in their order."""
         if self.rules.needs_points or self.indexed:
             _load_points(links)
-        items = [self.planner.first_look(link) for link in links]
+        agreed = queue.snapshots([link.id for link in links if link.external_id]) if self.rules.yielding else {}
+        items = [self.planner.first_look(link, agreed.get(link.id, {})) for link in links]
         writes = [item for item in items if item.mapped is not None]
         if not writes:
             return items
         candidates = self._find(writes)
+        snapshots = agreed or queue.snapshots([i.link.id for i in writes if i.decision is Decision.UPDATE])
         known = Known(
             twins=queue.twins(self.connection, [item.link for item in writes]),
-            snapshots=queue.snapshots([i.link.id for i in writes if i.decision is Decision.UPDATE]),
+            snapshots=snapshots,
             candidates=candidates,
             owners=self._owners(candidates),
             claimants=self._claimants(candidates),
+            read=self._read(self.planner.ids_to_read(writes, snapshots, candidates)),
         )
         settled = [self.planner.settle(item, known) if item.mapped is not None else item for item in items]
         return self.planner.without_doubles(settled)
@@ -72,6 +87,13 @@ class PagePlanner:
         if not keys:
             return {}
         return strays.find(self.connection, keys) if self.indexed else self.connector.find(CONTACTS, keys)
+
+    def _read(self, ids: Sequence[str]) -> dict[str, Mapping[str, Any]]:
+        """These records as they are now: what a rule yields to must not be taken from an old snapshot."""
+        if not ids:
+            return {}
+        query = ReadQuery(CONTACTS, ReadMode.IDS, ids=ids, fields=sorted(self.rules.yielding))
+        return {record.id: record.values for page in self.connector.read(query) for record in page.records}
 
     def _claimants(
         self, candidates: Mapping[MatchKey, Sequence[RemoteRecord]]

@@ -6,103 +6,16 @@ A dry run stops here; applying sends the very same decisions.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any
-from uuid import UUID
 
-import orjson
-
-from connectors.core.errors import ApiError, ErrorKind
 from connectors.core.types import CONTACTS, Capabilities, Change, ConnectorSpec, MatchKey, Op, RemoteRecord
 from syncjobs.choosing import choose
+from syncjobs.planitems import Decision, Known, PlanItem, conflict, failure
 from syncjobs.queue import DueLink
-from syncjobs.rules import Mapped, PushRules, difference, jsonable, same
-from syncjobs.strays import REFERENCE, Claimant
+from syncjobs.rules import EMPTY, NOTHING, Mapped, PushRules, difference, jsonable, same
+from syncjobs.strays import REFERENCE
 
 NO_EMAIL = "Contact does not have email address"
-
-
-class Decision(StrEnum):
-    CREATE = "create"
-    UPDATE = "update"
-    LINK = "link"
-    UNCHANGED = "unchanged"
-    SKIP = "skip"
-    CONFLICT = "conflict"
-    FAIL = "fail"
-
-
-@dataclass(slots=True)
-class PlanItem:
-    """What is to happen to one link, and why. `change` is what would be sent; None where nothing is.
-
-    `held` is what their record is known to hold of it, in JSON's types. `rivals` are the ids of several records of
-    theirs that fit equally.
-    """
-
-    link: DueLink
-    decision: Decision
-    reason: str = ""
-    change: Change | None = None
-    mapped: Mapped | None = None
-    digest: bytes = b""
-    fields: tuple[str, ...] = ()
-    error: ApiError | None = None
-    external_id: str = ""
-    snapshot: Mapping[str, Any] = field(default_factory=dict)
-    held: Mapping[str, Any] = field(default_factory=dict)
-    rivals: tuple[str, ...] = ()
-
-    def changes(self) -> dict[str, list[Any]]:
-        """By field of theirs what it holds, as far as that is known, and what it would hold."""
-        sent = self.change.values if self.change is not None else {}
-        return {name: [self.held.get(name), jsonable(value)] for name, value in sent.items()}
-
-    def pending(self) -> Pending:
-        """What to remember of the item until its outcome is known."""
-        return Pending(
-            link_id=self.link.id,
-            contact_id=self.link.contact.id,
-            contact_version=self.link.contact.version,
-            decision=self.decision,
-            reason=self.reason,
-            external_id=self.external_id,
-            digest=self.digest,
-            fields=self.fields,
-            # Copied, because orjson leaves the whole of its buffer, kilobytes, with the bytes it gives.
-            snapshot=bytes(memoryview(orjson.dumps(self.snapshot))) if self.snapshot else b"",
-            error=self.error,
-            rivals=self.rivals,
-        )
-
-
-@dataclass(slots=True)
-class Pending:
-    """A planned item without its contact and values: tens of thousands of these wait for a bulk job's answer."""
-
-    link_id: int
-    contact_id: UUID
-    contact_version: int
-    decision: Decision
-    reason: str
-    external_id: str
-    digest: bytes
-    fields: tuple[str, ...]
-    snapshot: bytes
-    error: ApiError | None
-    rivals: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What the plan of a page needs to know besides the links themselves; each part was one query or one call."""
-
-    twins: Mapping[int, UUID]
-    snapshots: Mapping[int, Mapping[str, Any]]
-    candidates: Mapping[MatchKey, Sequence[RemoteRecord]]
-    owners: Mapping[str, int]
-    claimants: Mapping[str, Sequence[Claimant]] = field(default_factory=dict)
 
 
 class Planner:
@@ -128,8 +41,11 @@ class Planner:
         self.capabilities: Capabilities = spec.entities[CONTACTS]
         self._shared_names: dict[tuple[str, ...], tuple[str, ...]] = {}
 
-    def first_look(self, link: DueLink) -> PlanItem:
-        """What the link and its contact alone tell: refused, unchanged, or a write whose details are still open."""
+    def first_look(self, link: DueLink, agreed: Mapping[str, Any] = NOTHING) -> PlanItem:
+        """What the link and its contact alone tell: refused, unchanged, or a write whose details are still open.
+
+        `agreed` is its snapshot, needed only where rules yield to what their record holds.
+        """
         if link.contact.deleted:
             return PlanItem(link, Decision.SKIP, "The contact was deleted from the hub.")
         if link.gone and not self._recreate:
@@ -137,8 +53,8 @@ class Planner:
         missing = next((name for name in self.spec.needs if not link.contact.get(name)), None)
         if missing is not None:
             reason = NO_EMAIL if missing == "email" else f"Contact does not have {missing}"
-            return _failure(link, reason)
-        mapped = self.rules.apply(link.contact)
+            return failure(link, reason)
+        mapped = self.rules.apply(link.contact, NOTHING if link.gone else agreed)
         digest = mapped.digest()
         if link.remote_hash == digest and not link.gone:
             return PlanItem(link, Decision.UNCHANGED, digest=digest)
@@ -146,11 +62,33 @@ class Planner:
         return PlanItem(link, decision, mapped=mapped, digest=digest)
 
     def keys_to_find(self, items: Sequence[PlanItem]) -> list[MatchKey]:
-        """The keys to look up before creating, where a repeated create would do harm."""
-        if self.capabilities.upsert_key or not (self.indexed or self.capabilities.find_keys):
+        """The keys to look up before creating, where a repeated create, or all of our values, would do harm."""
+        if self._upserts_blindly or not (self.indexed or self.capabilities.find_keys):
             return []
         keys = (key for item in items if item.decision is Decision.CREATE for key in self.keys_of(item))
         return list(dict.fromkeys(keys))
+
+    @property
+    def _upserts_blindly(self) -> bool:
+        """Whether one request creates or updates, and it does not matter which."""
+        return bool(self.capabilities.upsert_key) and not self.rules.selective
+
+    def ids_to_read(
+        self,
+        items: Sequence[PlanItem],
+        snapshots: Mapping[int, Mapping[str, Any]],
+        candidates: Mapping[MatchKey, Sequence[RemoteRecord]],
+    ) -> list[str]:
+        """The records that would be sent a value which depends on theirs: a snapshot may be older than they are."""
+        offering = [item for item in items if item.mapped is not None and item.mapped.offered]
+        ids = [
+            item.link.external_id
+            for item in offering
+            if item.decision is Decision.UPDATE and _sends_offer(item, snapshots.get(item.link.id, NOTHING))
+        ]
+        fresh = [item for item in offering if item.decision is Decision.CREATE]
+        ids += [record.id for item in fresh for key in self.keys_of(item) for record in candidates.get(key, ())]
+        return list(dict.fromkeys(ids))
 
     def keys_of(self, item: PlanItem) -> list[MatchKey]:
         """What the contact's record would be found by, the surest first."""
@@ -174,17 +112,19 @@ class Planner:
     def settle(self, item: PlanItem, known: Known) -> PlanItem:
         """The final decision about an item that wants a write."""
         if item.decision is Decision.UPDATE:
-            return self._update(item, item.link.external_id, item.link.external_version, known.snapshots)
+            link = item.link
+            agreed = known.snapshots.get(link.id, {})
+            return self._update(item, link.external_id, link.external_version, agreed, known.read.get(link.external_id))
         if item.decision is not Decision.CREATE:
             return item
         by_email = "email" in (self.capabilities.upsert_key, *self.spec.match_order[:1])
         if item.link.id in known.twins and by_email and not self.indexed:
-            return _failure(
+            return failure(
                 item.link,
                 f"Another contact with the same e-mail is already linked to {self.spec.label}: merge the two, "
                 "or give one of them another e-mail.",
             )
-        if self.capabilities.upsert_key:
+        if self._upserts_blindly:
             return self._create(item, Op.UPSERT, self.match_key(item.link))
         return self._choose(item, known)
 
@@ -192,18 +132,19 @@ class Planner:
         """An existing record, or a new one."""
         keys = self.keys_of(item)
         if not keys and self.capabilities.find_keys:
-            return _failure(item.link, self._nameless_sentence())
+            return failure(item.link, self._nameless_sentence())
         taken = {record: link for record, link in known.owners.items() if link != item.link.id}
         chosen = choose(item.link.contact.id, keys, known.candidates, taken, known.claimants)
         if chosen.rivals and chosen.key is not None:
             sentence = f"{len(chosen.rivals)} records in {self.spec.label} match by {chosen.key.name}: pick one."
-            return _conflict(item.link, sentence, chosen.rivals)
+            return conflict(item.link, sentence, chosen.rivals)
         if chosen.record is not None:
-            return self._link(item, chosen.record, chosen.key)
+            return self._link(item, chosen.record, chosen.key, known.read.get(chosen.record.id))
         # People share phones; two with one e-mail are more likely one person, whom somebody has to merge.
         if any(record.id in taken for key in keys if key.name == "email" for record in known.candidates.get(key, ())):
-            return _failure(item.link, self._taken_sentence())
-        return self._create(item, Op.CREATE, keys[0] if keys else None)
+            return failure(item.link, self._taken_sentence())
+        op = Op.UPSERT if self.capabilities.upsert_key else Op.CREATE
+        return self._create(item, op, keys[0] if keys else None)
 
     def without_doubles(self, items: Sequence[PlanItem]) -> list[PlanItem]:
         """Of several links of one page that found the same record, only the first may take it.
@@ -215,9 +156,10 @@ class Planner:
         for item in items:
             if item.decision is Decision.LINK and item.external_id in taken:
                 if self.indexed or (key := self.match_key(item.link)) is None or key.name != "phone":
-                    item = _failure(item.link, self._taken_sentence())
+                    item = failure(item.link, self._taken_sentence())
                 else:
                     item.decision, item.reason, item.external_id = Decision.CREATE, "", ""
+                    self._yield_to(item, NOTHING)
                     item = self._create(item, Op.CREATE, key)
             elif item.decision is Decision.LINK:
                 taken.add(item.external_id)
@@ -246,19 +188,35 @@ class Planner:
         item.fields, item.snapshot = self._names(values), mapped.kept
         return item
 
+    def _yield_to(self, item: PlanItem, held: Mapping[str, Any]) -> Mapped:
+        """The item's values, given what their record holds."""
+        if self.rules.yielding:
+            item.mapped = self.rules.apply(item.link.contact, held)
+            item.digest = item.mapped.digest()
+        return _mapped(item)
+
     def _update(
-        self, item: PlanItem, external_id: str, version: str, snapshots: Mapping[int, Mapping[str, Any]]
+        self,
+        item: PlanItem,
+        external_id: str,
+        version: str,
+        agreed: Mapping[str, Any],
+        read: Mapping[str, Any] | None = None,
     ) -> PlanItem:
-        mapped = _mapped(item)
-        agreed = snapshots.get(item.link.id, {})
+        yielding = self.rules.yielding
         before = {k: v for k, v in agreed.items() if k in self.rules.kept_fields}
         only_pulled = {k: v for k, v in agreed.items() if k not in self.rules.kept_fields}
         if item.link.remote_hash is None and item.decision is Decision.UPDATE:
-            before = dict.fromkeys(before, _UNCERTAIN)
+            before = {k: v if k in yielding else _UNCERTAIN for k, v in before.items()}
+        if read is not None:
+            before = {k: v for k, v in before.items() if k not in yielding} | _held(read, yielding)
+            self._yield_to(item, before)
+        mapped = _mapped(item)
         values = difference(before, mapped.kept)
         if not values:
             # Agreed before under other rules, or the hash was lost: nothing differs.
             item.decision, item.external_id = Decision.UNCHANGED, external_id
+            item.snapshot = {**only_pulled, **mapped.kept} if read is not None else {}
             return item
         item.change = Change(
             ref=item.link.id,
@@ -275,17 +233,26 @@ class Planner:
         item.snapshot = {**only_pulled, **mapped.kept}
         return item
 
-    def _link(self, item: PlanItem, record: RemoteRecord, key: MatchKey | None) -> PlanItem:
+    def _link(
+        self, item: PlanItem, record: RemoteRecord, key: MatchKey | None, read: Mapping[str, Any] | None
+    ) -> PlanItem:
         """An existing record is taken over: only what differs from it is sent."""
-        mapped = _mapped(item)
-        theirs = {k: jsonable(v) for k, v in record.values.items() if k in mapped.kept}
+        theirs = {k: jsonable(v) for k, v in record.values.items() if k in self.rules.kept_fields}
+        if read is not None:
+            theirs = {k: v for k, v in theirs.items() if k not in self.rules.yielding}
+            theirs |= _held(read, self.rules.yielding)
+        mapped = self._yield_to(item, theirs)
         # Where both mean the same, nothing is sent for the sake of spelling.
-        theirs = {k: jsonable(mapped.kept[k]) if same(jsonable(mapped.kept[k]), v) else v for k, v in theirs.items()}
+        theirs = {
+            k: jsonable(mapped.kept[k]) if same(jsonable(mapped.kept[k]), v) else v
+            for k, v in theirs.items()
+            if k in mapped.kept
+        }
         by = f" by {key.name}" if key is not None else ""
         item.decision, item.reason = Decision.LINK, f"An existing record was found{by} and linked."
         item.external_id, item.snapshot = record.id, mapped.kept
         if difference(theirs, mapped.kept):
-            return self._update(item, record.id, record.version, {item.link.id: theirs})
+            return self._update(item, record.id, record.version, theirs)
         return item
 
 
@@ -298,16 +265,19 @@ def _agreed(before: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in before.items() if value is not _UNCERTAIN}
 
 
+def _held(read: Mapping[str, Any], names: frozenset[str]) -> dict[str, Any]:
+    """What a record that was just read holds in these fields, as a snapshot keeps it."""
+    return {k: jsonable(v) for k, v in read.items() if k in names and v not in EMPTY}
+
+
+def _sends_offer(item: PlanItem, agreed: Mapping[str, Any]) -> bool:
+    mapped = _mapped(item)
+    if item.link.remote_hash is None:
+        return True
+    return any(jsonable(mapped.kept[name]) != agreed.get(name) for name in mapped.offered)
+
+
 def _mapped(item: PlanItem) -> Mapped:
     if item.mapped is None:
         raise TypeError("only items that want a write are settled")
     return item.mapped
-
-
-def _failure(link: DueLink, sentence: str) -> PlanItem:
-    return PlanItem(link, Decision.FAIL, sentence, error=ApiError(ErrorKind.DATA, sentence))
-
-
-def _conflict(link: DueLink, sentence: str, rivals: tuple[str, ...]) -> PlanItem:
-    error = ApiError(ErrorKind.DATA, sentence)
-    return PlanItem(link, Decision.CONFLICT, sentence, error=error, rivals=rivals)

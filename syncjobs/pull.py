@@ -45,19 +45,24 @@ def pull(
     A read that was interrupted goes on from its page. `explicit`: a person asked for the hub to be filled, whatever
     the routes say. Raises Refused when the system cannot be read or a pull of the connection is under way.
     """
-    _refuse_unreadable(connection)
+    refuse_unreadable(connection)
     terms = routes.terms_of(connection, explicit=explicit)
     with _lease(connection):
         return _run(connection, trigger, terms, lambda work: work.read(full=full), progress, opened)
 
 
 def pull_ids(
-    connection: Connection, ids: Sequence[str], *, trigger: str, opened: Opener = connections.open_connector
+    connection: Connection,
+    ids: Sequence[str],
+    *,
+    trigger: str,
+    explicit: bool = False,
+    opened: Opener = connections.open_connector,
 ) -> Run:
     """Reads these records; those that no longer exist become tombstones. Raises Refused when it cannot be read."""
-    _refuse_unreadable(connection)
-    wanted = list(dict.fromkeys(ids))
-    return _run(connection, trigger, routes.terms_of(connection), lambda work: work.read_ids(wanted), None, opened)
+    refuse_unreadable(connection)
+    wanted, terms = list(dict.fromkeys(ids)), routes.terms_of(connection, explicit=explicit)
+    return _run(connection, trigger, terms, lambda work: work.read_ids(wanted), None, opened)
 
 
 def _run(
@@ -113,9 +118,14 @@ def _carry_out(
     return None
 
 
-def _refuse_unreadable(connection: Connection) -> None:
+def is_readable(connection: Connection) -> bool:
     entity = connection.spec.entities.get(CONTACTS)
-    if entity is None or not entity.read:
+    return entity is not None and entity.read
+
+
+def refuse_unreadable(connection: Connection) -> None:
+    """Raises Refused where there is nothing to read, or the connection is switched off."""
+    if not is_readable(connection):
         raise Refused(_("%(crm)s cannot be read from.") % {"crm": connection.spec.label}, "not_readable")
     if not connection.enabled:
         raise Refused(_("%(crm)s is disabled.") % {"crm": connection.key}, "crm_disabled")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -24,7 +24,7 @@ from syncjobs import queue, runs
 from syncjobs.models import Run, RunKind, RunStatus
 from syncjobs.outcomes import Settled, store
 from syncjobs.pages import PagePlanner
-from syncjobs.plan import Pending
+from syncjobs.planitems import Pending
 
 log = logging.getLogger(__name__)
 
@@ -68,6 +68,14 @@ class Push:
                 self._store_when_due()
         finally:
             self._store()
+            self._tell_of_cuts(planner.rules.cut)
+
+    def _tell_of_cuts(self, cut: Mapping[str, int]) -> None:
+        told = [f"Texts for {name} were cut to the {most} characters that it takes." for name, most in cut.items()]
+        if told:
+            self.run.refresh_from_db(fields=["message"])
+            lines = dict.fromkeys(filter(None, [*self.run.message.split("\n"), *told]))
+            Run.objects.filter(pk=self.run.pk).update(message="\n".join(lines))
 
     def _changes(self, planner: PagePlanner) -> Iterator[Change]:
         started = time.monotonic()

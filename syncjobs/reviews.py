@@ -16,7 +16,7 @@ from connectors.models import Connection
 from contacts.merge import Conflict, Policy, Rule
 from contacts.store import Stored
 from syncjobs.models import ReviewItem
-from syncjobs.plan import Pending
+from syncjobs.planitems import Pending
 from syncjobs.rules import jsonable
 
 _ASK = """

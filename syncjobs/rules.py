@@ -9,11 +9,18 @@ from typing import Any, Protocol
 
 import orjson
 
-from connectors.core.types import Direction, FieldSpec, RuleMode
+from connectors.core.types import Direction, FieldSpec, FieldType, RuleMode
+from syncjobs.appending import appended
 from syncjobs.sourcefields import Getter, SourceContact, getter, needs_points
 from syncjobs.transforms import TRANSFORMS
 
 EMPTY: tuple[Any, ...] = (None, "", [], ())
+NOTHING: Mapping[str, Any] = {}
+YIELDING = (RuleMode.IF_EMPTY, RuleMode.APPEND)
+
+
+Change = Callable[[Any], Any]
+Compiled = tuple[str, Getter, Change | None]
 
 
 class Rule(Protocol):
@@ -30,10 +37,14 @@ class RuleInvalid(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Mapped:
-    """A contact in their fields: `kept` is what must stay in step, `initial` what only a new record is given."""
+    """A contact in their fields: `kept` is what must stay in step, `initial` what only a new record is given.
+
+    `offered` are those kept fields for which the contact has a value that yields to theirs, or is added to it.
+    """
 
     kept: Mapping[str, Any]
     initial: Mapping[str, Any]
+    offered: frozenset[str] = frozenset()
 
     @property
     def everything(self) -> dict[str, Any]:
@@ -50,32 +61,79 @@ class PushRules:
     """The rules that push from the hub, ready to use. Raises RuleInvalid.
 
     `kept_fields` are the fields of theirs that are kept in step; a snapshot may hold others, which only pulls know.
-    `shape` is their (field, field of ours, whether it goes as it is).
+    Of those, `yielding` are the ones whose value depends on what their record holds (modes if_empty and append).
+    `selective`: some rules ask whether there is a record already, or what it holds. `shape` is their (field, field of
+    ours, whether it goes as it is). Texts are cut to what their field takes; `cut` says which ones have been.
+
+    Rules of fields that are not in `writable` are left out, unless `lenient`: fields may be about to be made.
     """
 
-    def __init__(self, rules: Iterable[Rule], writable: Mapping[str, FieldSpec] | None = None) -> None:
+    def __init__(
+        self,
+        rules: Iterable[Rule],
+        writable: Mapping[str, FieldSpec] | None = None,
+        *,
+        region: str = "",
+        lenient: bool = False,
+    ) -> None:
         chosen = [r for r in rules if r.direction != Direction.PULL]
-        self.left_out = tuple(
-            r.theirs
-            for r in chosen
-            if writable is not None and (r.theirs not in writable or writable[r.theirs].read_only)
-        )
+        known = writable or {}
+        refused = {r.theirs for r in chosen if r.theirs in known and known[r.theirs].read_only}
+        unknown = {r.theirs for r in chosen if r.theirs not in known} if writable is not None else set()
+        self.left_out = tuple(r.theirs for r in chosen if not lenient and r.theirs in refused | unknown)
         used = [r for r in chosen if r.theirs not in self.left_out]
-        self._kept = [_compiled(r) for r in used if r.mode in (RuleMode.OVERWRITE, RuleMode.APPEND)]
-        self._initial = [_compiled(r) for r in used if r.mode in (RuleMode.IF_NEW, RuleMode.IF_EMPTY)]
-        self.kept_fields = frozenset(r.theirs for r in used if r.mode in (RuleMode.OVERWRITE, RuleMode.APPEND))
+        self._region = region
+        self.cut: dict[str, int] = {}
+        compiled = {id(r): _compiled(r, self._fitting(known.get(r.theirs))) for r in used}
+        self._kept = [compiled[id(r)] for r in used if r.mode == RuleMode.OVERWRITE]
+        self._initial = [compiled[id(r)] for r in used if r.mode == RuleMode.IF_NEW]
+        self._yielding = [(compiled[id(r)], r.mode == RuleMode.APPEND) for r in used if r.mode in YIELDING]
+        overwritten = {r.theirs for r in used if r.mode == RuleMode.OVERWRITE}
+        self.yielding = frozenset(r.theirs for r in used if r.mode in YIELDING) - overwritten
+        self.kept_fields = self.yielding | overwritten
+        self.selective = any(r.mode != RuleMode.OVERWRITE for r in used)
         self.shape = tuple((r.theirs, r.ours, not r.transform) for r in used if r.theirs in self.kept_fields)
         self.needs_points = needs_points([r.ours for r in used])
 
-    def apply(self, contact: SourceContact) -> Mapped:
-        """Their values of a contact; empty ones are left out."""
-        return Mapped(_values(self._kept, contact), _values(self._initial, contact))
+    def _fitting(self, field: FieldSpec | None) -> Change | None:
+        """Cuts texts to the length of the field; None where it takes any."""
+        if field is None or field.max_length is None or field.type is not FieldType.TEXT:
+            return None
+        name, most = field.key, field.max_length
+
+        def fit(value: Any) -> Any:
+            if not isinstance(value, str) or len(value) <= most:
+                return value
+            self.cut[name] = most
+            return value[: most - 1].rstrip() + "…"
+
+        return fit
+
+    def apply(self, contact: SourceContact, held: Mapping[str, Any] = NOTHING) -> Mapped:
+        """Their values of a contact whose record holds `held`; empty ones are left out."""
+        kept, initial = _values(self._kept, contact), _values(self._initial, contact)
+        if not self.yielding:
+            return Mapped(kept, initial)
+        offered = self._yield_to(held, contact)
+        return Mapped({**offered[0], **kept}, initial, offered[1])
+
+    def _yield_to(self, held: Mapping[str, Any], contact: SourceContact) -> tuple[dict[str, Any], frozenset[str]]:
+        values = {name: held[name] for name in self.yielding if held.get(name) not in EMPTY}
+        offered = set()
+        for rule, adds in self._yielding:
+            theirs = rule[0]
+            value = _values([rule], contact).get(theirs)
+            if value is None or theirs not in self.yielding:
+                continue
+            offered.add(theirs)
+            if theirs not in values:
+                values[theirs] = value
+            elif adds:
+                values[theirs] = appended(values[theirs], value, self._region)
+        return values, frozenset(offered)
 
 
-Compiled = tuple[str, Getter, Callable[[Any], Any] | None]
-
-
-def _compiled(rule: Rule) -> Compiled:
+def _compiled(rule: Rule, fit: Change | None) -> Compiled:
     try:
         read = getter(rule.ours)
     except KeyError:
@@ -84,7 +142,10 @@ def _compiled(rule: Rule) -> Compiled:
         ) from None
     if rule.transform and rule.transform not in TRANSFORMS:
         raise RuleInvalid(f"The field rule {rule.ours} → {rule.theirs} names an unknown transform: {rule.transform}.")
-    return rule.theirs, read, TRANSFORMS[rule.transform] if rule.transform else None
+    transform = TRANSFORMS[rule.transform] if rule.transform else None
+    if transform is None or fit is None:
+        return rule.theirs, read, transform or fit
+    return rule.theirs, read, lambda value: fit(transform(value))
 
 
 def _values(rules: list[Compiled], contact: SourceContact) -> dict[str, Any]:

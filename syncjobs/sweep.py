@@ -13,6 +13,7 @@ from connectors.models import Connection, ConnectionState
 from syncjobs import inbox_processing, pull
 from syncjobs.errors import Refused
 from syncjobs.models import Run, RunStatus, Subscription, SubscriptionState
+from syncjobs.sources import feeds_the_hub
 
 log = logging.getLogger(__name__)
 
@@ -20,7 +21,10 @@ TRIGGER = "sweep"
 
 
 def claim_due() -> list[tuple[int, bool]]:
-    """(connection id, whether it was swept before) of those whose interval is over; they count as swept from now on."""
+    """(connection id, whether it was swept before) of those whose interval is over; they count as swept from now on.
+
+    Only those that feed the hub: others have nothing to repair.
+    """
     now = timezone.now()
     working = Subscription.objects.filter(state=SubscriptionState.OK, connection__enabled=True)
     working = working.exclude(connection__state=ConnectionState.NEEDS_ATTENTION)
@@ -30,7 +34,8 @@ def claim_due() -> list[tuple[int, bool]]:
         before = now - timedelta(minutes=connection.interval, seconds=-20)
         late = Q(swept_at=None) | Q(swept_at__lte=before)
         was_swept = held[connection.pk].swept_at is not None
-        if Subscription.objects.filter(late, connection=connection).update(swept_at=now):
+        swept = Subscription.objects.filter(late, connection=connection)
+        if feeds_the_hub(connection) and swept.update(swept_at=now):
             due.append((connection.pk, was_swept))
     return due
 

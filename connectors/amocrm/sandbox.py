@@ -9,7 +9,7 @@ from connectors.amocrm import sandbox_refusals as refusals
 from connectors.amocrm.entities import ENTITIES
 from connectors.amocrm.sandbox_fields import FieldDefinitions
 from connectors.amocrm.sandbox_oauth import CALLBACK_PATH, CLIENT_ID, CLIENT_SECRET, Authority
-from connectors.amocrm.sandbox_records import Account
+from connectors.amocrm.sandbox_records import Account, person
 from connectors.amocrm.sandbox_settings import ACCOUNT_ID
 from connectors.amocrm.sandbox_webhooks import Hooks
 from connectors.amocrm.webhooks import PATH as WEBHOOKS
@@ -56,6 +56,7 @@ class AmoSandbox(Sandbox):
         self.account.fill(people)
         self.authority = Authority(self.clock)
         self.hooks = Hooks(self.clock)
+        self.bin: dict[tuple[str, str], dict[str, Any]] = {}
         self.definitions = FieldDefinitions(self.account.fields)
         self.filters = filters
         self.timezone = "Europe/Moscow"
@@ -83,7 +84,7 @@ class AmoSandbox(Sandbox):
     def people(self) -> list[dict[str, Any]]:
         """Every stored contact as {"id", name parts, field code: first value}."""
         with self.lock:
-            return [_person(contact) for contact in self.account.contacts.values()]
+            return [person(contact) for contact in self.account.contacts.values()]
 
     def sample_values(self, number: int) -> dict[str, Any]:
         return {"first_name": f"Ann {number}", "last_name": "Bell", "EMAIL": f"person{number}@example.com"}
@@ -229,7 +230,14 @@ class AmoSandbox(Sandbox):
         self._change([{**item, "id": int(number)}], entity)
 
     def person_deletes(self, number: str, entity: str = "contacts") -> None:
-        self.hooks.announce(entity, "delete", [self.account.records[entity].pop(int(number))])
+        """A person puts a record into the bin: reads answer 204, lists leave it out (section 5.7)."""
+        record = self.bin[entity, number] = self.account.records[entity].pop(int(number))
+        self.hooks.announce(entity, "delete", [record])
+
+    def person_restores(self, number: str, entity: str = "contacts") -> None:
+        """A person takes a record back out of the bin."""
+        record = self.account.records[entity][int(number)] = self.bin.pop((entity, number))
+        self.hooks.announce(entity, "restore", [record])
 
     def _change(self, items: list[dict[str, Any]], entity: str) -> list[dict[str, Any]]:
         before = [dict(self.account.records[entity][item["id"]]) for item in items]
@@ -285,12 +293,6 @@ class AmoSandbox(Sandbox):
 
 def _some(record: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
     return {name: record[name] for name in names if name in record}
-
-
-def _person(contact: dict[str, Any]) -> dict[str, Any]:
-    held = contact["custom_fields_values"] or ()
-    first = {f["field_code"] or f"cf_{f['field_id']}": f["values"][0]["value"] for f in held}
-    return {"id": contact["id"], "first_name": contact["first_name"], "last_name": contact["last_name"], **first}
 
 
 SANDBOX = AmoSandbox

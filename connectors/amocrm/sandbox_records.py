@@ -140,3 +140,10 @@ def _text(record: Mapping[str, Any]) -> str:
     values = [str(v["value"]) for f in record["custom_fields_values"] or () for v in f["values"]]
     digits = [re.sub(r"\D", "", value) for value in values]
     return "\n".join([record["name"], *values, *digits]).lower()
+
+
+def person(contact: Mapping[str, Any]) -> dict[str, Any]:
+    """Somebody as tests compare them: id, names, and the first value of each field by its code."""
+    held = contact["custom_fields_values"] or ()
+    first = {f["field_code"] or f"cf_{f['field_id']}": f["values"][0]["value"] for f in held}
+    return {"id": contact["id"], "first_name": contact["first_name"], "last_name": contact["last_name"], **first}

@@ -13,6 +13,7 @@ from connectors.core.errors import ApiError, ErrorKind
 from connectors.core.types import FieldSpec, FieldType, RemoteRecord
 
 EMAIL, PHONE = "EMAIL", "PHONE"
+FIRST, LAST = "first_name", "last_name"
 MULTI = (EMAIL, PHONE)
 TEXT_LENGTH = 256
 _TRUE = frozenset({"true", "1", "yes", "да", "on"})
@@ -185,6 +186,9 @@ def decode_record(
 ) -> RemoteRecord:
     """A record with the entity's own fields and its custom ones, by their keys."""
     values: dict[str, Any] = {name: raw.get(name) for name in own if name in raw}
+    if FIRST in own and raw.get("name") and not (raw.get(FIRST) or raw.get(LAST)):
+        # Where a whole name is to be split is not known (sheet 5.6): it stays in one piece.
+        values[FIRST] = raw["name"]
     for held in raw.get("custom_fields_values") or ():
         custom = known.get(held.get("field_id", 0)) if isinstance(held, dict) else None
         if custom is not None:
@@ -193,6 +197,20 @@ def decode_record(
     changed, created = _stamp(raw.get("updated_at")), _stamp(raw.get("created_at"))
     number = str(raw["id"])
     return RemoteRecord(number, values, str(raw.get("updated_at") or ""), changed, created, number, raw)
+
+
+def whole_name(
+    values: Mapping[str, Any], every: Mapping[str, Any] | None, before: Mapping[str, Any] | None
+) -> Mapping[str, Any]:
+    """`values` of a contact that is changed, with its first name where only a last name comes to it.
+
+    First and last name rebuild the whole one (sheet 5.6): of a contact that has a whole name alone, nothing else would
+    be left of it. `every` are all of our values, `before` those that both sides held.
+    """
+    first = (every or {}).get(FIRST)
+    if LAST not in values or FIRST in values or not first or (before or {}).get(LAST):
+        return values
+    return {**values, FIRST: first}
 
 
 def _is_time(spec: FieldSpec) -> bool:

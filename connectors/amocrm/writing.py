@@ -11,7 +11,7 @@ from connectors.amocrm.client import AmoClient, complaints, refused_value
 from connectors.amocrm.finding import Finder
 from connectors.amocrm.points import comparer, merged, rows, same_email
 from connectors.amocrm.reading import Reader
-from connectors.amocrm.wire import MULTI, encode, encode_own
+from connectors.amocrm.wire import MULTI, encode, encode_own, whole_name
 from connectors.core.batches import Batcher, Place
 from connectors.core.delivery import Ledger
 from connectors.core.errors import ApiError, ErrorKind
@@ -71,7 +71,8 @@ class Writer:
             elif change.external_id in ids and change.external_id not in held:
                 ledger.fail(change, self._gone())
         zone = self._zone(ledger.open)
-        return self._encoded(ledger, {c.ref: c.values for c in ledger.open}, zone, held)
+        values = {c.ref: whole_name(c.values, c.all_values, c.before) for c in ledger.open}
+        return self._encoded(ledger, values, zone, held)
 
     def _zone(self, changes: Sequence[Change]) -> tzinfo:
         return self._catalogue.zone_for([key for change in changes for key in change.values])

@@ -212,6 +212,7 @@ class FieldRulesView(_Rules, generics.ListCreateAPIView):
     def perform_create(self, serializer: Any) -> None:
         connection = services.by_key(self.kwargs["key"])
         refuse_double(connection.rules.all(), serializer.validated_data)
+        refuse_mode(connection, FieldRule(**serializer.validated_data))
         serializer.save(connection=connection)
 
 
@@ -229,6 +230,8 @@ class FieldRuleView(_Rules, generics.RetrieveUpdateDestroyAPIView):
         rule = serializer.instance
         pair = {"ours": rule.ours, "theirs": rule.theirs, **serializer.validated_data}
         refuse_double(self.get_queryset().exclude(pk=rule.pk), pair)
+        told = {"direction": rule.direction, "mode": rule.mode, **serializer.validated_data}
+        refuse_mode(rule.connection, FieldRule(**told))
         serializer.save()
 
 
@@ -236,3 +239,9 @@ def refuse_double(rules: QuerySet[FieldRule], pair: dict[str, Any]) -> None:
     """Two rules for one pair of fields would contradict each other."""
     if rules.filter(ours=pair["ours"], theirs=pair["theirs"], entity="contacts").exists():
         raise services.ConnectionProblem(_("There is a rule for these two fields already."), "rule_exists", 409)
+
+
+def refuse_mode(connection: Connection, rule: FieldRule) -> None:
+    """A mode that depends on what their field holds needs a system that can be read."""
+    if not FieldRule.can_be_kept(connection, rule.direction, rule.mode):
+        raise services.ConnectionProblem(FieldRule.refusal(connection), "mode_unreadable", 400)

@@ -18,12 +18,14 @@ from connectors.core.types import Capabilities
 KEY = "xkeysib-sandbox"
 CONTACTS = "/v3/contacts"
 MOST_BYTES = 10 * 1024 * 1024
+MOST_IDS = 20
 
 
 class BrevoSandbox(Sandbox):
     """`attributes` are those the account has from the start, by name and type.
 
-    `first_index` is what refused batches count from; `drops_booleans` whether imports lose boolean values.
+    `first_index` is what refused batches count from; `drops_booleans` whether imports lose boolean values; `heeds_ids`
+    whether the list takes ids.
     """
 
     slug = "brevo"
@@ -41,11 +43,12 @@ class BrevoSandbox(Sandbox):
         rows_per_second: float = 50_000.0,
         drops_booleans: bool = True,
         first_index: int = 0,
+        heeds_ids: bool = True,
     ) -> None:
         super().__init__(clock, enforce_limits=enforce_limits)
         self.account = Account(self.clock, attributes)
         self.imports = Imports(self.account, import_seconds, rows_per_second, drops_booleans)
-        self.first_index = first_index
+        self.first_index, self.heeds_ids = first_index, heeds_ids
         self.keys = {KEY}
         self._contacts = (WindowLimit(10, 1.0), WindowLimit(36_000, 3600.0))
         self._others = (WindowLimit(100, 3600.0),)
@@ -63,6 +66,11 @@ class BrevoSandbox(Sandbox):
         """Stores a contact as if somebody had typed it in; answers its id."""
         with self.lock:
             return str(self.account.create({"email": email, "attributes": attributes}).id)
+
+    def person_deletes(self, number: str) -> None:
+        """Somebody deletes a contact in the account's own pages: there is no recycle bin, reads answer 404 (5.5)."""
+        with self.lock:
+            self.account.delete(self.account.people[int(number)])
 
     def sample_values(self, number: int) -> dict[str, Any]:
         return {"EMAIL": f"person{number}@example.com", "FIRSTNAME": f"Ann {number}", "LASTNAME": "Bell"}
@@ -115,6 +123,11 @@ class BrevoSandbox(Sandbox):
     def list_contacts(self, request: SandboxRequest) -> SandboxReply:
         limit, offset = _limit(request.query.get("limit")), int(request.query.get("offset") or 0)
         found = self.account.listed(_moment(request.query.get("modifiedSince")))
+        ids = request.query_lists.get("ids", [])
+        if len(ids) > MOST_IDS:
+            raise refused("out_of_range", f"ids takes at most {MOST_IDS}")
+        if ids and self.heeds_ids:
+            found = [person for person in found if str(person.id) in ids]
         if request.query.get("sort", "desc") == "desc":
             found = found[::-1]
         page = [self.account.shown(p) for p in found[offset : offset + limit]]

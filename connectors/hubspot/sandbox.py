@@ -57,6 +57,11 @@ class HubSpotSandbox(Sandbox):
         with self.lock:
             return self.account.create(properties).id
 
+    def person_deletes(self, number: str) -> None:
+        """Somebody deletes a contact in the account's own pages: reads no longer know it (sheet 8)."""
+        with self.lock:
+            self.account.archive(number)
+
     def sample_values(self, number: int) -> dict[str, Any]:
         return {"email": f"person{number}@example.com", "firstname": f"Ann {number}", "lastname": "Bell"}
 

@@ -27,6 +27,7 @@ from syncjobs.admin.badges import STATES
 from syncjobs.admin.forms import form_class, setting_names
 from syncjobs.compat import signing_in
 from syncjobs.errors import Refused
+from syncjobs.pull import is_readable, refuse_unreadable
 from syncjobs.sentences import translated
 from syncjobs.states import SyncStatus
 
@@ -94,7 +95,7 @@ class ConnectionAdmin(ModelAdmin):
         if found is not None and oauth.can_connect(found):
             shown |= {"can_connect": True, "is_connected": OAuthGrant.objects.filter(connection=found).exists()}
         if found is not None and found.connector in registry.all_connectors():
-            shown |= subscriptions.panel(found)
+            shown |= {"can_pull": is_readable(found), **subscriptions.panel(found)}
         return super().change_view(request, object_id, form_url, {**(extra_context or {}), **shown})
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
@@ -116,6 +117,7 @@ class ConnectionAdmin(ModelAdmin):
         return [
             path("<int:pk>/test/", view(require_POST(self.test_view)), name="connection_test"),
             path("<int:pk>/push/", view(require_POST(self.push_view)), name="connection_push"),
+            path("<int:pk>/pull/", view(require_POST(self.pull_view)), name="connection_pull"),
             path("<int:pk>/connect/", view(require_GET(self.connect_view)), name="connection_connect"),
             path("status/", view(dashboard.status_view), name="dashboard_status"),
             *subscriptions.patterns(view, self._for_change),
@@ -148,6 +150,19 @@ class ConnectionAdmin(ModelAdmin):
         if runs.live(connection) is None:
             services.start_push(connection)
         self.message_user(request, _("The push has been started."), messages.SUCCESS)
+        return redirect(reverse("admin:syncjobs_run_changelist") + f"?connection__id__exact={pk}")
+
+    def pull_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Starts to read what the system holds into the hub."""
+        connection = self._for_change(request, pk)
+        try:
+            services.refuse_disabled(connection)
+            refuse_unreadable(connection)
+        except Refused as refused:
+            self.message_user(request, str(refused), messages.ERROR)
+            return redirect(reverse("admin:connectors_connection_change", args=[pk]))
+        services.start_pull(connection)
+        self.message_user(request, _("The pull has been started."), messages.SUCCESS)
         return redirect(reverse("admin:syncjobs_run_changelist") + f"?connection__id__exact={pk}")
 
     def _for_change(self, request: HttpRequest, pk: int) -> Connection:

@@ -82,7 +82,7 @@ class SyncIdentCommand(RouteCommand):
             self._exit(done)
             return
         for key, value in shown(record.values).items():
-            self.stdout.write(f"{known[key].label if key in known else key}: {value}")
+            self.stdout.write(f"{known[key].label if key in known else key}: {_text(value)}")
         self._write_plan(planned)
         self.conclude_route(done, dict(options))
 
@@ -103,6 +103,8 @@ class SyncIdentCommand(RouteCommand):
         return known, found[0]
 
     def _write_plan(self, done: RouteRun) -> None:
+        if done.stopped is not None:
+            return
         plan = plan_of(done)
         for item in plan[:SHOWN]:
             self.stdout.write(

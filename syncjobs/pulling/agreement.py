@@ -44,7 +44,7 @@ class Agreement:
     def of(self, contact_id: UUID, contact: ContactRecord, theirs: dict[str, Any]) -> Agreed:
         """The agreement about a contact that the record whose snapshot is `theirs` was merged into."""
         snapshot, equal = dict(theirs), True
-        ours = self._push.apply(source_contact(contact_id, contact)).kept if self._push is not None else {}
+        ours = self._push.apply(source_contact(contact_id, contact), snapshot).kept if self._push is not None else {}
         for name in self._pushed:
             wanted, held = jsonable(ours.get(name)), snapshot.get(name)
             if not same(wanted, held):

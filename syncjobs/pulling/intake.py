@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, OperationalError, transaction
 
 from connectors.core.types import CONTACTS, RemoteRecord
 from connectors.models import Connection
@@ -17,7 +17,7 @@ from contacts import store as contacts
 from contacts.identifiers import uuid7
 from contacts.matching import Keys, MatchKey
 from contacts.records import ContactRecord
-from syncjobs import queue, reviews, routes, strays
+from syncjobs import linklocks, moves, queue, reviews, routes, strays
 from syncjobs.models import Run, RunItem
 from syncjobs.pulling import store
 from syncjobs.pulling.agreement import Agreement
@@ -85,8 +85,8 @@ class Intake:
                     also()
                 self.arrivals.eager = one.counts["unchanged"] < len(batch.arrivals) / 2
                 return stop
-            except (contacts.ConcurrentChange, IntegrityError):
-                if attempt == ATTEMPTS:
+            except (contacts.ConcurrentChange, IntegrityError, OperationalError) as e:
+                if attempt == ATTEMPTS or (isinstance(e, OperationalError) and not linklocks.is_deadlock(e)):
                     raise
         raise AssertionError("unreachable")
 
@@ -102,9 +102,10 @@ class _Attempt:
         self.told: list[UUID] = []
 
     def run(self, batch: Batch) -> bool:
-        store.lock(self.connection)
+        linklocks.alone(self.connection)
         # Of several states of one record in a batch, the last one read counts.
         arrivals = {arrival.record.id: arrival for arrival in batch.arrivals}
+        moves.follow(self.connection, [arrival.record for arrival in arrivals.values()])
         cases = self._new_or_changed(list(arrivals.values()), batch.asked_at)
         if cases:
             self._settle(cases)

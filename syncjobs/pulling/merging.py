@@ -9,10 +9,21 @@ from typing import Any
 from connectors.core.types import RuleMode
 from contacts.merge import Merged, merge
 from contacts.merge import Rule as Decide
-from contacts.records import POINT_FIELDS, ContactRecord, Point, settle_primary
+from contacts.records import (
+    POINT_FIELDS,
+    REFERENCE_FIELDS,
+    REFERENCE_LIMIT,
+    TEXT_LIMIT,
+    ContactRecord,
+    Point,
+    settle_primary,
+)
+from syncjobs.appending import appended
 from syncjobs.pulling.rules import PullRule, Taken, point_field
 
 _ATTRIBUTE = "attributes."
+# The hub's own texts are lines.
+IN_ONE_LINE = ", "
 _NOTHING: dict[str, Any] = {"birth_date": None, "domain_id": None, "page_id": None}
 
 
@@ -78,6 +89,8 @@ class _Sides:
         points = point_field(rule.ours)
         if points is not None:
             self._take_points(points, rule, before or (), theirs or ())
+        elif rule.mode is RuleMode.APPEND:
+            self._append(rule.ours, before, theirs)
         elif rule.ours.startswith(_ATTRIBUTE):
             self._take_attribute(rule.ours.removeprefix(_ATTRIBUTE), before, theirs)
         else:
@@ -90,6 +103,23 @@ class _Sides:
             values.pop(name, None)
             if value is not None:
                 values[name] = value
+
+    def _append(self, ours: str, before: Any, theirs: Any) -> None:
+        """Adds what is new there; what both sides knew already and ours gave up does not come back.
+
+        A text of ours that would get longer than it may be stays as it is.
+        """
+        if theirs is None or theirs == before:
+            return
+        if ours.startswith(_ATTRIBUTE):
+            name = ours.removeprefix(_ATTRIBUTE)
+            held = self._attributes[0].get(name)
+            self._take_attribute(name, held, appended(held, theirs, "") if held else theirs)
+            return
+        held = getattr(self._local, ours)
+        joined = appended(held, theirs, "", IN_ONE_LINE) if held else theirs
+        if not isinstance(joined, str) or len(joined) <= (REFERENCE_LIMIT if ours in REFERENCE_FIELDS else TEXT_LIMIT):
+            self._remote[ours] = joined
 
     def _take_points(self, points: str, rule: PullRule, before: tuple[Point, ...], theirs: tuple[Point, ...]) -> None:
         local: tuple[Point, ...] = getattr(self._local, points)

@@ -56,7 +56,7 @@ class Pull:
         rules = list(self.connection.rules.filter(entity=CONTACTS))
         self.rules = PullRules(rules, known, settings.PHONE_REGION)
         self.capabilities = self.connector.capabilities(CONTACTS)
-        push = PushRules(rules, known) if self.capabilities.write else None
+        push = PushRules(rules, known, region=settings.PHONE_REGION) if self.capabilities.write else None
         self.intake = Intake(self.connection, self.run, self.rules, Agreement(self.rules, push), self.terms)
         self.scans = self.capabilities.deletes is Deletes.SCAN or not self.terms.takes
         if self.rules.left_out:

@@ -17,9 +17,6 @@ from connectors.models import Connection
 from syncjobs import states
 from syncjobs.models import ContactSync, Run, RunItem
 
-# Keeps two pulls of one connection from storing at the same moment; the lower half is the connection's number.
-_PULL_LOCK = 0x70756C6C << 32
-
 # As numbers, because making times of these texts would cost more than all the rest of a link.
 _SECONDS = "extract(epoch FROM s.remote_updated_at)::float8, extract(epoch FROM s.synced_at)::float8"
 
@@ -156,12 +153,6 @@ class Linked:
     remote_updated_at: datetime | None
     state: str
     snapshot: dict[str, Any]
-
-
-def lock(connection: Connection) -> None:
-    """Until the transaction ends no other pull of the connection stores a page."""
-    with database.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_PULL_LOCK + connection.pk])
 
 
 def links_by_external_id(connection: Connection, ids: Sequence[str]) -> dict[str, LinkRow]:

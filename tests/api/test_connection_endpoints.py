@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -144,6 +145,22 @@ def test_rules(administrator: APIClient, operator: APIClient, connection: Connec
     assert administrator.patch(f"{url}/{made.json()['id']}", clash).status_code == 409
     assert administrator.delete(f"{url}/{made.json()['id']}").status_code == 204
     assert len(operator.get(url).json()) == count
+
+
+@pytest.mark.parametrize("mode", ["if_empty", "append"])
+def test_a_rule_that_has_to_look_is_refused_where_nothing_can_be_read(
+    administrator: APIClient, connection: Connection, monkeypatch: pytest.MonkeyPatch, mode: str
+) -> None:
+    spec = connection.spec
+    blind = replace(spec, entities={"contacts": replace(spec.entities["contacts"], read=False)})
+    monkeypatch.setattr(connection.connector_class, "spec", blind)
+    url = f"/api/v3/connections/{connection.key}/rules"
+    rule = {"ours": "attributes.city", "theirs": "CITY", "mode": mode, "direction": "push"}
+    refused = administrator.post(url, rule)
+    assert (refused.status_code, refused.json()["code"]) == (400, "mode_unreadable")
+    made = administrator.post(url, {**rule, "direction": "pull"})
+    assert made.status_code == 201
+    assert administrator.patch(f"{url}/{made.json()['id']}", {"direction": "both"}).status_code == 400
 
 
 def test_remote_fields(operator: APIClient, connection: Connection, sandbox: Sandbox) -> None:

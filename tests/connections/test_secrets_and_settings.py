@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from cryptography.fernet import Fernet
 
+from connectors import services
+from connectors.core.errors import ApiError
 from connectors.core.types import Auth, ConfigField, ConfigKind, ConnectorSpec, Secret
 from connectors.crypto import SecretUnreadable, decrypt, encrypt
 from connectors.environment import SettingInvalid, parse_setting, values_from_environment
@@ -120,3 +122,16 @@ def test_connections_to_one_account_share_its_limits() -> None:
     same = account_key(SPEC, {"api_key": "k", "base_url": "https://a.example.com", "list_id": 2})
     other = account_key(SPEC, {"api_key": "other", "base_url": "https://a.example.com"})
     assert one == same != other
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("is_sandbox", [True, False])
+def test_only_connections_to_sandboxes_may_call_this_machine(settings: Any, is_sandbox: bool) -> None:
+    settings.ALLOW_PRIVATE_HOSTS = []
+    values = {"access_token": "x", "base_url": "http://127.0.0.1:1"}
+    connection = services.create_connection("hubspot", "h", values, is_sandbox=is_sandbox)
+    if is_sandbox:
+        services.open_connector(connection).close()
+        return
+    with pytest.raises(ApiError, match="ALLOW_PRIVATE_HOSTS"):
+        services.open_connector(connection)

@@ -47,10 +47,6 @@ class Remote:
         key = MatchKey("email", email)
         self._write(Change(self._made, Op.UPDATE, values, external_id=external_id, key=key, all_values=every))
 
-    def delete(self, external_id: str) -> None:
-        """Not every connector deletes: the sandbox's own records are asked to."""
-        self.destination.sandbox.remove(external_id)
-
     def get(self, external_id: str) -> RemoteRecord:
         query = ReadQuery(CONTACTS, ReadMode.IDS, ids=[external_id])
         return next(r for page in self.connector.read(query) for r in page.records)

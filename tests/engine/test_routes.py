@@ -174,3 +174,18 @@ def test_a_route_in_use_is_refused_and_free_again_afterwards(clinic: Clinic) -> 
         clinic.route.refresh_from_db()
     clinic.run()
     assert timezone.now() >= Route.objects.get(pk=clinic.route.pk).started_at
+
+
+def test_a_text_that_is_too_long_is_cut_and_stays_so(clinic: Clinic) -> None:
+    fields = clinic.account.account.fields[CONTACTS]
+    comment = next(field for field in fields.values() if field["name"] == "Комментарий")
+    comment["type"] = "text"
+    patient = clinic.ident.add_patient(last_name="Белова", first_name="Анна", comment="Ах! " * 200)
+    done = clinic.run()
+    shown = clinic.of(patient)["Комментарий"]
+    assert len(shown) <= 256
+    assert shown.endswith("Ах!…")
+    assert "cut to the 256 characters" in done.runs[-1].message
+    written = clinic.requests("POST", "PATCH")
+    clinic.run(full=True)
+    assert clinic.requests("POST", "PATCH") == written

@@ -21,7 +21,8 @@ from connectors.core.types import (
     RemoteRecord,
 )
 from contacts.identifiers import uuid7
-from syncjobs.plan import NO_EMAIL, Decision, Known, PlanItem, Planner
+from syncjobs.plan import NO_EMAIL, Planner
+from syncjobs.planitems import Decision, Known, PlanItem
 from syncjobs.queue import DueLink
 from syncjobs.rules import PushRules, RuleInvalid, difference
 from syncjobs.sourcefields import CONTACT_COLUMNS, SourceContact

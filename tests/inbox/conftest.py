@@ -17,7 +17,7 @@ from connectors.core.testing import SandboxAdapter
 from connectors.core.types import CONTACTS
 from connectors.models import Connection, ConnectionState
 from syncjobs import inbox, inbox_consumers, subscriptions, webhook_tokens
-from syncjobs.models import InboundEvent, Run, Subscription, SubscriptionState
+from syncjobs.models import Cursor, InboundEvent, Run, Subscription, SubscriptionState
 
 SITE = "https://hub.example.com"
 SLUG = next(slug for slug, connector in registry.all_connectors().items() if connector.webhooks is not None)
@@ -80,6 +80,12 @@ def connection(db: None, sandbox: Sandbox, asked: Any, settings: Any) -> Connect
     Connection.objects.filter(pk=made.pk).update(state=ConnectionState.OK)
     made.refresh_from_db()
     return made
+
+
+@pytest.fixture
+def pulled_before(connection: Connection) -> Cursor:
+    """Somebody has filled the hub from the connection: from then on it follows by itself."""
+    return Cursor.objects.create(connection=connection, entity=CONTACTS)
 
 
 @pytest.fixture

@@ -10,10 +10,10 @@ from connectors.core.sandbox import Fault
 from connectors.models import Connection
 from contacts.models import Contact
 from syncjobs import inbox_processing, sweep
-from syncjobs.models import EventStatus, InboundEvent, Run, Subscription
+from syncjobs.models import ContactSync, EventStatus, InboundEvent, Run, Subscription
 from tests.inbox.conftest import Sender
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("pulled_before")]
 
 
 @pytest.fixture
@@ -53,6 +53,22 @@ def test_a_deleted_contact_is_known_to_be_gone(delivering: Any, connection: Conn
     deliver(delivering, connection)
     assert Run.objects.latest("pk").deleted == 1
     assert Contact.objects.alive().count() == 1  # what that means for the hub is for a route to say
+
+
+def test_a_restored_contact_is_followed_again(delivering: Any, connection: Connection) -> None:
+    number = add(delivering, "ann@example.com")
+    deliver(delivering, connection)
+    delivering.person_deletes(number)
+    deliver(delivering, connection)
+    assert ContactSync.objects.get().gone_at is not None
+    delivering.person_restores(number)
+    deliver(delivering, connection)
+    link = ContactSync.objects.get()
+    assert (link.gone_at, link.sync_status, link.external_id) == (None, "Complete", number)
+    assert Contact.objects.count() == 1
+    delivering.person_updates(number, first_name="Anna")
+    deliver(delivering, connection)
+    assert Contact.objects.get().first_name == "Anna"
 
 
 def test_a_burst_costs_one_request(delivering: Any, connection: Connection) -> None:

@@ -14,7 +14,7 @@ from syncjobs.errors import Refused
 from syncjobs.models import Run, RunKind, RunStatus, Subscription, SubscriptionState
 from tests.inbox.conftest import Follower, Sender, changed
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("pulled_before")]
 
 
 @pytest.fixture

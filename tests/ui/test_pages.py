@@ -97,6 +97,7 @@ def test_a_viewer_may_post_nothing(person: Callable[[str], Any], connection: Con
     for name, arguments in {
         "connection_test": [connection.pk],
         "connection_push": [connection.pk],
+        "connection_pull": [connection.pk],
         "run_cancel": [run.pk],
         "contact_queue": [contact.pk, connection.pk],
         "contacts_contact_import": [],
@@ -106,6 +107,21 @@ def test_a_viewer_may_post_nothing(person: Callable[[str], Any], connection: Con
         assert client.post(reverse(f"admin:{name}", args=arguments)).status_code == 403, name
     client.post(CONTACTS, {"action": f"queue_{connection.key}", "_selected_action": str(contact.pk)})
     assert not ContactSync.objects.exists()
+
+
+def test_a_pull_is_started_from_the_connections_page(
+    browser: Client, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[object, ...]] = []
+    monkeypatch.setattr("syncjobs.services.async_task", lambda *args, **kwargs: asked.append(args))
+    page = reverse("admin:connectors_connection_change", args=[connection.pk])
+    pull = reverse("admin:connection_pull", args=[connection.pk])
+    assert pull in browser.get(page).content.decode()
+    assert "The pull has been started." in browser.post(pull, follow=True).content.decode()
+    assert asked == [("syncjobs.tasks.pull_now", connection.pk)]
+    Connection.objects.update(enabled=False)
+    assert "is disabled" in browser.post(pull, follow=True).content.decode()
+    assert len(asked) == 1
 
 
 def test_a_connection_that_waits_for_somebody_is_named_above_all(browser: Client, connection: Connection) -> None:

@@ -153,3 +153,39 @@ def test_a_gateway_timeout_makes_batches_smaller(sandbox: AmoSandbox) -> None:
     changes = [Change(n, Op.UPDATE, {"first_name": "New"}, external_id=i) for n, i in enumerate(numbers)]
     assert all(o.ok for o in connect(sandbox).write(CONTACTS, changes))
     assert {c["first_name"] for c in sandbox.account.contacts.values()} == {"New"}
+
+
+def test_a_contact_with_a_whole_name_alone_has_it_as_its_first_name(sandbox: AmoSandbox) -> None:
+    number = store(sandbox, name="Эрик Леонхард")
+    (page,) = connect(sandbox).read(ReadQuery(CONTACTS, ReadMode.IDS, ids=[number]))
+    assert (page.records[0].values["first_name"], page.records[0].values["last_name"]) == ("Эрик Леонхард", "")
+    sandbox.account.contacts[int(number)] |= {"first_name": None, "last_name": "Леонхард"}
+    (page,) = connect(sandbox).read(ReadQuery(CONTACTS, ReadMode.IDS, ids=[number]))
+    assert page.records[0].values["first_name"] is None
+
+
+@pytest.mark.parametrize(
+    ("values", "name"),
+    [
+        ({"last_name": "Смит"}, "Эрик Леонхард Смит"),
+        ({"first_name": "Эрик", "last_name": "Леонхард"}, "Эрик Леонхард"),
+        ({"first_name": "Эрик"}, "Эрик"),
+        ({"POSITION": "designer"}, "Эрик Леонхард"),
+    ],
+)
+def test_a_whole_name_is_neither_lost_nor_doubled(sandbox: AmoSandbox, values: dict[str, str], name: str) -> None:
+    number = store(sandbox, name="Эрик Леонхард")
+    before = {"first_name": "Эрик Леонхард"}
+    change = Change(1, Op.UPDATE, values, external_id=number, before=before, all_values={**before, **values})
+    (outcome,) = connect(sandbox).write(CONTACTS, [change])
+    assert outcome.ok
+    assert sandbox.account.contacts[int(number)]["name"] == name
+
+
+def test_a_new_last_name_does_not_undo_a_first_name_that_somebody_changed(sandbox: AmoSandbox) -> None:
+    number = store(sandbox, first_name="Erik", last_name="Leonhard")
+    before = {"first_name": "Eric", "last_name": "Leonhard"}
+    values = {"last_name": "Smith"}
+    change = Change(1, Op.UPDATE, values, external_id=number, before=before, all_values={**before, **values})
+    list(connect(sandbox).write(CONTACTS, [change]))
+    assert sandbox.account.contacts[int(number)]["name"] == "Erik Smith"

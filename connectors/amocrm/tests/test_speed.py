@@ -120,6 +120,24 @@ def test_a_first_load_reads_the_account_once_and_writes_each_batch_once() -> Non
     assert [len(records) for records in twice.values()] == [1]
 
 
+def test_changed_contacts_are_written_250_at_a_time_at_the_pace_of_the_limit() -> None:
+    with SharedClock() as clock:
+        sandbox = AmoSandbox(clock)
+        fill(sandbox, 10_000)
+        connector = connect(sandbox)
+        connector.prepare(CONTACTS, ["first_name"])
+        changes = [
+            Change(ref, Op.UPDATE, {"first_name": "Ann"}, external_id=str(number))
+            for ref, number in enumerate(sandbox.account.contacts)
+        ]
+        sandbox.seen.clear()
+        started = clock.monotonic()
+        assert all(outcome.ok for outcome in connector.write(CONTACTS, changes))
+        took = clock.monotonic() - started
+    assert [seen.method for seen in sandbox.seen] == ["PATCH"] * 40
+    assert took <= 1.05 * 40 / 7
+
+
 def test_what_a_lost_answer_may_have_created_is_found() -> None:
     """The index was told nothing of them, and newer records that it knows lie above them."""
     sandbox = AmoSandbox(ManualClock(), enforce_limits=False)
