@@ -18,8 +18,8 @@ from connectors.mautic.sandbox_records import Site
 CONTACTS = "/api/contacts"
 FIELDS = "/api/fields/contact"
 TOKEN = "/oauth/v2/token"  # noqa: S105 - an address
-USER, PASSWORD = "hub", "sandbox-password"  # noqa: S105 - the stand-in's only user
-CLIENT_ID, CLIENT_SECRET = "1_sandbox", "sandbox-secret"  # noqa: S105 - the stand-in's only client
+USER, PASSWORD = "hub", "sandbox-password"
+CLIENT_ID, CLIENT_SECRET = "1_sandbox", "sandbox-secret"
 LIFETIME = 3600
 
 

@@ -115,7 +115,7 @@ class Site:
         every = {a: self._value(contact, a) for a in aliases}
         every = {a: v for a, v in every.items() if not select or v is not None}
         filled = {a: self._detail(a, v) for a, v in every.items() if v is not None}
-        groups = {
+        groups: dict[str, Any] = {
             "core": {a: d for a, d in filled.items() if a not in SOCIAL} or [],
             "social": {a: d for a, d in filled.items() if a in SOCIAL} or [],
             "personal": [],

@@ -1,4 +1,4 @@
-"""Access by client credentials: fetched when first needed, and again when it ends. There is no refresh token (sheet 2)."""
+"""Access by client credentials, fetched when first needed and when it ends: nothing refreshes it (sheet 2)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _NOT_ALLOWED = (
 
 
 class ClientCredentials:
-    """Signs requests with a token of its own. Safe to use from several threads: one of them fetches, the others wait."""
+    """Signs requests with a token of its own. Safe to use from several threads: one fetches, the others wait."""
 
     def __init__(self, context: Context, base_url: str, account: str, client_id: str, secret: str) -> None:
         self._clock = context.clock
