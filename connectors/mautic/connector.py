@@ -45,7 +45,6 @@ SPEC = ConnectorSpec(
             "base_url",
             "Address of the site",
             ConfigKind.URL,
-            required=True,
             help="As in the browser, without /s/ and what follows: https://mautic.example.com",
         ),
         ConfigField("username", "User name", help="Of a Mautic user whose role may view, create and edit contacts."),
@@ -76,7 +75,7 @@ SPEC = ConnectorSpec(
         )
     },
     needs=("email",),
-    ways_in=(("username", "password"), ("client_id", "client_secret")),
+    ways_in=(("base_url", "username", "password"), ("base_url", "client_id", "client_secret")),
 )
 
 

@@ -18,4 +18,5 @@ def mark_of(site: str, change: Change) -> str:
     """
     key = f"{change.key.name}:{change.key.value}".casefold() if change.key is not None else ""
     told = "\0".join((site, change.idempotency_key, key))
-    return f"{change.idempotency_key[:40]}-{hashlib.blake2b(told.encode(), digest_size=8).hexdigest()}"
+    # A letter first: Mautic would drop what PHP takes for a number that begins with 0 (sheet 5).
+    return f"c{change.idempotency_key[:40]}-{hashlib.blake2b(told.encode(), digest_size=8).hexdigest()}"

@@ -116,7 +116,7 @@ class MauticSandbox(Sandbox):
 
     def after(self, request: SandboxRequest, reply: SandboxReply) -> SandboxReply:
         """A wrong verb is answered like an unknown address."""
-        if reply.status == 405 or (reply.status == 404 and reply.body is None):
+        if reply.status == 405 or reply.body is self.missing:
             reply = SandboxReply(404, refusals.missing(request.path))
         headers = {"Mautic-Version": "5.1.1", **reply.headers}
         if self._hour is not None:

@@ -170,7 +170,7 @@ class Site:
 def _is_zero(value: Any) -> bool:
     try:
         return int(float(value)) == 0
-    except ValueError:
+    except (ValueError, OverflowError):
         return False
 
 

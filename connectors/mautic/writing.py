@@ -73,7 +73,7 @@ class Writer:
         for change in ledger.open:
             ledger.settle(Outcome(change.ref, Result.DELETED, change.external_id, change.external_id))
 
-    def _write(self, ledger: Ledger, lane: str, rows: Sequence[Row]) -> None:
+    def _write(self, ledger: Ledger, lane: str, rows: Sequence[Row], tried: int = 1) -> None:
         """As often as there is something to leave out; every round has fewer values to send."""
         while rows:
             try:
@@ -81,7 +81,7 @@ class Writer:
             except ApiError as e:
                 if e.kind not in (ErrorKind.UNKNOWN, ErrorKind.TRANSIENT):
                     raise
-                self._lost(ledger, lane, rows, e)
+                self._lost(ledger, lane, rows, e, tried)
                 return
             rows = self._settle(ledger, lane, rows, reply)
 
@@ -102,27 +102,31 @@ class Writer:
         self.batcher.size = max(min(int(TARGET_SECONDS / each) if each else BATCH, most), 1)
         return reply
 
-    def _lost(self, ledger: Ledger, lane: str, rows: Sequence[Row], error: ApiError) -> None:
+    def _lost(self, ledger: Ledger, lane: str, rows: Sequence[Row], error: ApiError, tried: int) -> None:
         """No usable answer. Mautic's own 500 may mean one bad contact, or a batch over the site's limit: halve it."""
-        rest = self._take_found(ledger, rows) if lane == CREATE else list(rows)
+        if lane == CREATE:
+            try:
+                rows = self._without_found(ledger, rows)
+            except ApiError as e:
+                # They stay unknown: the next attempt finds them by their unique identifiers.
+                self.client.context.log.info("what a lost answer created could not be looked up: %s", e.kind)
+                tried = self.client.context.max_tries
         failures = sum(o.error is not None and o.error.status == 500 for o in ledger.outcomes)
-        if error.status == 500 and isinstance(error.body, dict) and len(rest) > 1 and failures < MOST_ERRORS:
-            middle = len(rest) // 2
-            self._write(ledger, lane, rest[:middle])
-            self._write(ledger, lane, rest[middle:])
-            return
-        for row in rest:
-            ledger.fail(row.change, error)
+        if error.status == 500 and isinstance(error.body, dict) and len(rows) > 1 and failures < MOST_ERRORS:
+            middle = len(rows) // 2
+            self._write(ledger, lane, rows[:middle])
+            self._write(ledger, lane, rows[middle:])
+        elif lane == CREATE and tried < self.client.context.max_tries and not _still_at_work(error):
+            self.client.context.clock.sleep(2.0**tried / 2)
+            self._write(ledger, lane, rows, tried + 1)
+        else:
+            for row in rows:
+                ledger.fail(row.change, error)
 
-    def _take_found(self, ledger: Ledger, rows: Sequence[Row]) -> list[Row]:
+    def _without_found(self, ledger: Ledger, rows: Sequence[Row]) -> list[Row]:
         """Contacts that carry our marks were created: they are brought up to date by id. Answers the other rows."""
         keys = {row.change.ref: MatchKey(MARK, row.body[MARK]) for row in rows if MARK in row.body}
-        try:
-            found = self.find(list(keys.values()))
-        except ApiError as e:
-            # They stay unknown, and the next attempt finds them by their unique identifiers.
-            self.client.context.log.info("what a lost answer created could not be looked up: %s", e.kind)
-            return list(rows)
+        found = self.find(list(keys.values()))
         there: list[Row] = []
         rest: list[Row] = []
         for row in rows:
@@ -196,6 +200,11 @@ def _clash(records: Sequence[RemoteRecord]) -> ApiError:
     sentence = "Mautic has another contact with this e-mail address"
     sentence += f" (record {', '.join(numbers)}); merge the two there." if numbers else "; merge the two there."
     return ApiError(ErrorKind.CONFLICT, sentence, status=422, existing_id=numbers[0] if len(numbers) == 1 else "")
+
+
+def _still_at_work(error: ApiError) -> bool:
+    """Whether the site may go on with a batch that we no longer wait for."""
+    return error.status in (502, 504) or "Timeout" in error.detail
 
 
 def _untouched(record: RemoteRecord) -> bool:
