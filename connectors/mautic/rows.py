@@ -18,13 +18,14 @@ OVERWRITE = "overwriteWithBlank"
 class Row:
     """A change as it is sent. `left_out` are fields whose values were refused, `zeros` those whose are dropped.
 
-    `created`: the edit completes a creation of ours, whose answer was lost.
+    `found`: an edit of a contact that a creation met there, `created` by an attempt of ours whose answer was lost.
     """
 
     change: Change
     body: Mapping[str, Any]
     left_out: tuple[str, ...] = ()
     zeros: tuple[str, ...] = ()
+    found: bool = False
     created: bool = False
 
     @property
@@ -69,7 +70,7 @@ class RowBuilder:
     def again(self, row: Row, number: str) -> Row:
         """A creation as an edit of the contact that is there: without the mark, which is its own or another's."""
         body = {key: value for key, value in row.body.items() if key != MARK}
-        return replace(row, body={"id": int(number), **body})
+        return replace(row, body={"id": int(number), **body}, found=True)
 
     def without(self, row: Row, refused: Sequence[str]) -> Row | None:
         """The row without values that are not among the site's choices; None where that is not what was refused."""

@@ -30,6 +30,7 @@ class ClientCredentials:
         self._form = urlencode({"grant_type": "client_credentials", "client_id": client_id, "client_secret": secret})
         self._lock = threading.Lock()
         self._tokens: Tokens | None = None
+        self._refused: ApiError | None = None
 
     def sign(self, headers: dict[str, str]) -> None:
         """Raises ApiError when there is no token to be had."""
@@ -39,8 +40,10 @@ class ClientCredentials:
             headers["Authorization"] = f"Bearer {self._tokens.access}"
 
     def refresh(self) -> bool:
-        """After a 401: the next request fetches a new token."""
+        """After a 401: the next request fetches a new token. Raises ApiError where the client itself was refused."""
         with self._lock:
+            if self._refused is not None:
+                raise self._refused
             self._tokens = None
         return True
 
@@ -49,7 +52,12 @@ class ClientCredentials:
 
     def _fetch(self) -> Tokens:
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
-        reply = self._client.send(Call("POST", PATH, body=self._form.encode(), headers=headers))
+        self._refused = None
+        try:
+            reply = self._client.send(Call("POST", PATH, body=self._form.encode(), headers=headers))
+        except ApiError as e:
+            self._refused = e if e.kind is ErrorKind.AUTH else None
+            raise
         tokens = tokens_from(reply.json, self._clock.now())
         if tokens is None:
             raise ApiError(ErrorKind.TRANSIENT, "Mautic's answer holds no token.", status=reply.status)

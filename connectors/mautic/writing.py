@@ -103,7 +103,7 @@ class Writer:
         return reply
 
     def _lost(self, ledger: Ledger, lane: str, rows: Sequence[Row], error: ApiError, tried: int) -> None:
-        """No usable answer. Mautic's own 500 may mean one bad contact, or a batch over the site's limit: halve it."""
+        """No usable answer. A 500 may mean one bad contact, or a batch over the site's limit: halve it."""
         if lane == CREATE:
             try:
                 rows = self._without_found(ledger, rows)
@@ -112,7 +112,7 @@ class Writer:
                 self.client.context.log.info("what a lost answer created could not be looked up: %s", e.kind)
                 tried = self.client.context.max_tries
         failures = sum(o.error is not None and o.error.status == 500 for o in ledger.outcomes)
-        if error.status == 500 and isinstance(error.body, dict) and len(rows) > 1 and failures < MOST_ERRORS:
+        if error.status == 500 and len(rows) > 1 and failures < MOST_ERRORS:
             middle = len(rows) // 2
             self._write(ledger, lane, rows[:middle])
             self._write(ledger, lane, rows[middle:])
@@ -149,7 +149,7 @@ class Writer:
                 self._settle_one(ledger, lane, row, item)
             elif item.status == 422:
                 clashing.append(row)
-            elif item.status == 404 and lane == UPDATE and email_of(row.change) and row.change.external_id:
+            elif item.status == 404 and lane == UPDATE and email_of(row.change) and not row.found:
                 gone.append(self.builder.creation(row.change))
             elif item.status:
                 lesser = self.builder.without(row, item.fields)
