@@ -50,6 +50,7 @@ class Reading:
         cursor = self.cursor
         Scanned.objects.filter(cursor=cursor).delete()
         cursor.full_since, cursor.position, cursor.scan = _now(), None, cursor.scan + 1
+        cursor.keeps_strays = True
         cursor.save()
 
     def query(self, fields: Sequence[str]) -> ReadQuery:
