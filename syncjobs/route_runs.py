@@ -135,6 +135,10 @@ def carry_out(done: RouteRun, steps: Steps, *, full: bool, first: bool) -> None:
     if (route.two_way or look) and not done.add(steps.pull(destination, full=full)):
         return
     for end in (destination, source) if route.two_way else (destination,):
+        # A long push to the other end may lie between the look at this one and the push to it.
+        outdated = route.two_way and not strays.fresh(end) and queue.has_new(end)
+        if outdated and not done.add(steps.pull(end, full=False)):
+            return
         if queue.due_count(end) and not done.add(steps.push(end)):
             return
 
