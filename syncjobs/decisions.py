@@ -65,10 +65,7 @@ def carry_out(connection: Connection) -> Run | None:
     ids = list(about.values_list("external_id", flat=True).distinct())
     if not ids or not is_readable(connection):
         return None
-    run = pull_ids(connection, ids, trigger="decision")
-    candidates = [contact_id for found in about.values_list("candidates", flat=True) for contact_id in found]
-    enqueue.enqueue_told(connection, candidates)
-    return run
+    return pull_ids(connection, ids, trigger="decision")
 
 
 def _choices(item: ReviewItem) -> Iterator[Choice]:

@@ -43,6 +43,12 @@ UPDATE syncjobs_contactsync s SET due_at = now()
 WHERE s.contact_id = ANY(%(contacts)s) AND s.sync_status = '{states.PROCESSING.sync}'
 """
 
+_WAKE = f"""
+UPDATE syncjobs_contactsync SET {states.set_sql(states.ENQUEUE.target)}, due_at = now(), processing_error = ''
+WHERE connection_id = %(connection)s AND contact_id = ANY(%(contacts)s) AND sync_status = '{states.SKIPPED.sync}'
+  AND external_id = '' AND gone_at IS NULL
+"""
+
 _DROP = f"""
 UPDATE syncjobs_contactsync SET {states.set_sql(states.SKIP.target)}, due_at = NULL, next_retry_at = NULL,
     processing_error = %(message)s
@@ -110,6 +116,13 @@ def with_names(sql: str, params: Sequence[Any]) -> tuple[str, dict[str, Any]]:
     """A statement with %s placeholders as one with named ones, to be put into another statement."""
     names = [f"p{i}" for i in range(len(params))]
     return sql.replace("%%", "%%%%") % tuple(f"%({name})s" for name in names), dict(zip(names, params, strict=True))
+
+
+def wake(connection: Connection, contact_ids: Iterable[UUID]) -> int:
+    """What kept these contacts from being given a record is over: their skipped links become due."""
+    with database.cursor() as cursor:
+        cursor.execute(_WAKE, {"connection": connection.pk, "contacts": list(contact_ids)})
+        return cursor.rowcount
 
 
 def follow_changes(contact_ids: Iterable[UUID], source: str = "") -> int:

@@ -36,7 +36,8 @@ WHERE connection_id = %(connection)s AND kind = 'conflict' AND decided_at IS NUL
 
 _DISPUTED = """
 SELECT DISTINCT candidate FROM syncjobs_reviewitem r, jsonb_array_elements_text(r.candidates) AS candidate
-WHERE r.connection_id = %(connection)s AND r.kind = 'ambiguous' AND r.decided_at IS NULL
+WHERE r.connection_id = %(connection)s AND r.kind = 'ambiguous' AND r.contact_id IS NULL
+  AND (r.decided_at IS NULL OR (r.decision IS NOT NULL AND NOT r.decision ? 'used'))
   AND candidate = ANY(%(contacts)s)
 """
 
@@ -44,6 +45,7 @@ _WITHDRAW = """
 DELETE FROM syncjobs_reviewitem WHERE connection_id = %(connection)s AND decided_at IS NULL AND external_id <> '' AND (
     (kind = 'ambiguous' AND external_id = ANY(%(placed)s))
     OR (kind = 'conflict' AND (external_id, field) IN (SELECT * FROM unnest(%(ids)s::text[], %(fields)s::text[]))))
+RETURNING candidates
 """
 
 _USED = """
@@ -94,7 +96,7 @@ def held_fields(connection: Connection, contact_ids: Sequence[UUID]) -> dict[UUI
 
 
 def disputed(connection: Connection, contact_ids: Sequence[UUID]) -> frozenset[UUID]:
-    """The contacts that a record of the connection may belong to, which a person has to say. One statement."""
+    """The contacts that a record may belong to, until what a person says of it was carried out. One statement."""
     asked = [str(contact_id) for contact_id in contact_ids]
     with database.cursor() as cursor:
         cursor.execute(_DISPUTED, {"connection": connection.pk, "contacts": asked})
@@ -131,12 +133,21 @@ def used(decisions: Mapping[int, UUID | None]) -> None:
             cursor.execute(_USED, {"ids": list(decisions), "contacts": list(decisions.values())})
 
 
-def withdraw(connection: Connection, placed: Sequence[str], agreed: Sequence[tuple[str, str]]) -> None:
-    """Open questions that have settled themselves: about records that found their contact, and about the fields,
-    as (record, field), in which both sides hold the same by now. One statement."""
+def withdraw(connection: Connection, placed: Sequence[str], agreed: Sequence[tuple[str, str]]) -> list[UUID]:
+    """Drops open questions that have settled themselves, and answers the contacts that were candidates.
+
+    They are about records that found their contact, and about the fields, as (record, field), in which both sides hold
+    the same by now. One statement.
+    """
     ids, fields = [pair[0] for pair in agreed], [pair[1] for pair in agreed]
+    about = {"placed": list(placed), "ids": ids, "fields": fields}
     with database.cursor() as cursor:
-        cursor.execute(_WITHDRAW, {"connection": connection.pk, "placed": list(placed), "ids": ids, "fields": fields})
+        cursor.execute(_WITHDRAW, {"connection": connection.pk, **about})
+        return [UUID(contact_id) for (candidates,) in cursor.fetchall() for contact_id in _listed(candidates)]
+
+
+def _listed(candidates: Any) -> list[str]:
+    return orjson.loads(candidates) if isinstance(candidates, str) else list(candidates or ())
 
 
 def deletions_allowed(connection: Connection) -> bool:

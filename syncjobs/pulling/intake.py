@@ -147,7 +147,7 @@ class _Attempt:
             strays.clear(self.connection, [case.record.id for case in placed])
         if self.intake.asked:
             agreed = [(i, name) for case in cases for name, i in agrees(case).items()]
-            reviews.withdraw(self.connection, [case.record.id for case in placed], agreed)
+            self.said.woken += reviews.withdraw(self.connection, [case.record.id for case in placed], agreed)
         self.said.store()
 
     def _merge(

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from connectors.models import Connection
 from contacts.merge import Side
-from syncjobs import reviews
+from syncjobs import enqueue, reviews
 from syncjobs.models import ReviewItem
 
 _SIDES: dict[str, Side] = {"ours": "destination", "theirs": "source"}
@@ -20,6 +20,7 @@ class Person:
 
     item_id: int
     contact_id: UUID | None
+    candidates: tuple[UUID, ...] = ()
 
 
 class Said:
@@ -27,7 +28,10 @@ class Said:
 
     def __init__(self, connection: Connection, external_ids: Sequence[str], *, waiting: bool) -> None:
         self._by_record = reviews.said_of_records(connection, external_ids) if waiting else {}
+        self._connection = connection
         self._used: dict[int, UUID | None] = {}
+        # Those who waited for an answer, whoever it named.
+        self.woken: list[UUID] = []
 
     def contact_ids(self) -> list[UUID]:
         """The contacts that records were given to."""
@@ -39,12 +43,14 @@ class Said:
         for item in self._by_record.get(external_id, ()):
             decision = item.decision or {}
             if item.kind == ReviewItem.Kind.AMBIGUOUS:
-                return Person(item.pk, UUID(decision["contact"]) if "contact" in decision else None)
+                chosen = UUID(decision["contact"]) if "contact" in decision else None
+                return Person(item.pk, chosen, tuple(UUID(contact_id) for contact_id in item.candidates))
         return None
 
     def placed(self, person: Person, contact_id: UUID) -> None:
         """The record was given to this contact."""
         self._used[person.item_id] = contact_id
+        self.woken += person.candidates
 
     def sides(self, external_id: str, contact_id: UUID) -> dict[str, Side]:
         """By field, whose value counts. They are about to be carried out."""
@@ -56,5 +62,7 @@ class Said:
         return decided
 
     def store(self) -> None:
-        """Notes what was carried out: one statement, or none."""
+        """Notes what was carried out, and has those who waited for it planned again: two statements, or none."""
         reviews.used(self._used)
+        if self.woken:
+            enqueue.wake(self._connection, self.woken)
