@@ -92,7 +92,7 @@ class PagePlanner:
             claimants=self._claimants(candidates),
             read=self._read(self.planner.ids_to_read(writes, snapshots, candidates)),
             said=said,
-            disputed=reviews.disputed(self.connection, contact_ids) if self._asked else frozenset(),
+            disputed=reviews.disputed(self.connection, contact_ids) if self._asked or self._decided else frozenset(),
             apart=reviews.people_apart(contact_ids),
         )
         settled = [self.planner.settle(item, known) if item.mapped is not None else item for item in items]

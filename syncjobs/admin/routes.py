@@ -26,7 +26,7 @@ class RouteAdmin(ModelAdmin):
     list_display = ["__str__", "enabled", "two_way", "policy", "interval_minutes", "full_times", "started_at"]
     list_select_related = ["source", "destination"]
     fields = [
-        ("source", "destination"), ("enabled", "two_way"), ("policy", "recreate"),
+        ("source", "destination"), ("enabled", "two_way"), ("policy", "on_delete", "recreate"),
         ("interval_minutes", "full_times", "time_zone"), ("started_at", "full_started_at"),
     ]  # fmt: skip
     readonly_fields = ["started_at", "full_started_at"]
