@@ -6,17 +6,18 @@ imports at once make no duplicates.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 from uuid import UUID
 
 from django.db import connection, transaction
 
 from contacts import store
+from contacts.candidates import Candidates
 from contacts.identifiers import uuid7
-from contacts.matching import IMPORT_ORDER, Ambiguous, Candidate, Keys, Matched, MatchKey, match, prefer
+from contacts.lookup import Lookup
+from contacts.matching import IMPORT_ORDER, Ambiguous, Keys, Matched, MatchKey, match, prefer
 from contacts.phones import is_e164
 from contacts.records import ContactRecord, fill, is_settled, settle_primary
 
@@ -113,7 +114,7 @@ class _Chunk:
         self.match_order = match_order
         self.touched = touched
         self.working: dict[UUID, _Working] = {}
-        self.candidates = _Candidates()
+        self.candidates = Candidates(match_order)
         self.seen: set[UUID] = set()
 
     def run(self, items: Sequence[Incoming]) -> list[Outcome]:
@@ -147,8 +148,8 @@ class _Chunk:
             return self._lay_over(item.contact_id, item.record)
         if item.record.is_empty():
             return Outcome("refused", None, "nothing to tell the person by: no name, e-mail, phone or company")
-        candidates = self.candidates.of(keys)
-        decision = match(keys, candidates, self.match_order)
+        candidates = list(self.candidates.of(keys).values())
+        decision = match(keys, candidates, self.match_order, self.candidates.crowded(keys))
         if isinstance(decision, Matched):
             return self._lay_over(decision.contact_id, item.record)
         if isinstance(decision, Ambiguous):
@@ -170,42 +171,13 @@ class _Chunk:
         return Outcome("updated", contact_id)
 
 
-class _Candidates:
-    """Contacts by each of their keys; a contact whose keys change is added anew."""
-
-    def __init__(self) -> None:
-        self._by_key: dict[Any, dict[UUID, None]] = defaultdict(dict)
-        self._keys: dict[UUID, Keys] = {}
-
-    def add(self, contact_id: UUID, keys: Keys) -> None:
-        self._keys[contact_id] = keys
-        for key in _index_keys(keys):
-            self._by_key[key][contact_id] = None
-
-    def of(self, keys: Keys) -> list[Candidate]:
-        ids: dict[UUID, None] = {}
-        for key in _index_keys(keys):
-            if key in self._by_key:
-                ids.update(self._by_key[key])
-        return [Candidate(contact_id, self._keys[contact_id]) for contact_id in ids]
-
-
-def _index_keys(keys: Keys) -> Iterator[Any]:
-    for email in keys.emails:
-        yield "email", email
-    for phone in keys.phones:
-        yield "phone", phone
-    if not keys.emails and keys.identity is not None:
-        yield keys.identity
-
-
 def _settled(record: ContactRecord) -> ContactRecord:
     if is_settled(record.emails) and is_settled(record.phones):
         return record
     return replace(record, emails=settle_primary(record.emails), phones=settle_primary(record.phones))
 
 
-def _lookup(items: Sequence[Incoming], keys: Sequence[Keys], match_order: Sequence[MatchKey]) -> store.Lookup:
+def _lookup(items: Sequence[Incoming], keys: Sequence[Keys], match_order: Sequence[MatchKey]) -> Lookup:
     emails: set[str] = set()
     phones: set[str] = set()
     names: set[int] = set()
@@ -215,6 +187,8 @@ def _lookup(items: Sequence[Incoming], keys: Sequence[Keys], match_order: Sequen
         if item.contact_id is not None:
             continue
         emails.update(own.emails)
+        if own.emails:
+            names.add(store.hash_of(own.name))
         if by_phone_alone:
             phones.update(filter(is_e164, own.phones))
         if own.phones and not own.emails:
@@ -223,7 +197,7 @@ def _lookup(items: Sequence[Incoming], keys: Sequence[Keys], match_order: Sequen
             names.add(store.hash_of(own.name))
         if not own.emails and own.identity is not None:
             identities.add(store.hash_of(store.identity_text(own.name, own.company)))
-    return store.Lookup(
+    return Lookup(
         emails=sorted(emails),
         phones=sorted(phones),
         names=None if by_phone_alone else sorted(names),

@@ -2,12 +2,16 @@
 
 Keys, tried in the order given:
 
-- `email`: any e-mail in common.
-- `phone`: an E.164 phone in common and names that do not contradict each other: people who share a phone stay
-  different people.
+- `email`: any e-mail in common that is not crowded.
+- `phone`: an E.164 phone in common that is not crowded, and names that do not contradict each other: people who share
+  a phone stay different people.
+- `email_and_name`: any e-mail in common, be it crowded, and the same full name.
 - `phone_and_name`: for records without e-mail: any phone in common, as given if need be, and the same full name.
 - `identity`: for records without e-mail: the same full name and company, a contact without e-mail, and phones that
   do not contradict each other. It is what makes a second import of rows without e-mail change nothing.
+
+A phone or an e-mail is crowded when more than MOST_HOLDERS contacts carry it, as a clinic's own number on its patients'
+cards: alone it tells nobody from others, and comparing all who carry it with each other would take forever.
 """
 
 from __future__ import annotations
@@ -21,9 +25,10 @@ from contacts.phones import is_e164
 from contacts.records import ContactRecord
 from contacts.text import name_key
 
-MatchKey = Literal["email", "phone", "phone_and_name", "identity"]
+MatchKey = Literal["email", "phone", "email_and_name", "phone_and_name", "identity"]
 SHORTEST_NUMBER = 7
-IMPORT_ORDER: tuple[MatchKey, ...] = ("email", "phone_and_name", "identity")
+MOST_HOLDERS = 100
+IMPORT_ORDER: tuple[MatchKey, ...] = ("email", "email_and_name", "phone_and_name", "identity")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +85,19 @@ class Ambiguous:
 Decision = Matched | New | Ambiguous
 
 
-def match(keys: Keys, candidates: Iterable[Candidate], match_order: Sequence[MatchKey] = IMPORT_ORDER) -> Decision:
+def match(
+    keys: Keys,
+    candidates: Iterable[Candidate],
+    match_order: Sequence[MatchKey] = IMPORT_ORDER,
+    crowded: frozenset[str] = frozenset(),
+) -> Decision:
     """The contact that fits the first key any candidate fits; a contact with another source id never does."""
     free = [item for item in candidates if not _belongs_elsewhere(keys, item.keys)]
     if not free:
         return New()
     for by in match_order:
         fits = _FITS[by]
-        found = {item.contact_id for item in free if fits(keys, item.keys)}
+        found = {item.contact_id for item in free if fits(keys, item.keys, crowded)}
         if len(found) == 1:
             return Matched(found.pop(), by)
         if found:
@@ -122,15 +132,20 @@ def _belongs_elsewhere(keys: Keys, other: Keys) -> bool:
     return keys.source_id is not None and other.source_id is not None and keys.source_id != other.source_id
 
 
-def _by_email(keys: Keys, other: Keys) -> bool:
-    return not keys.emails.isdisjoint(other.emails)
+def _by_email(keys: Keys, other: Keys, crowded: frozenset[str]) -> bool:
+    return not (keys.emails & other.emails) <= crowded
 
 
-def _by_phone(keys: Keys, other: Keys) -> bool:
-    return any(is_e164(phone) for phone in keys.phones & other.phones) and names_agree(keys.name, other.name)
+def _by_phone(keys: Keys, other: Keys, crowded: frozenset[str]) -> bool:
+    shared = (keys.phones & other.phones) - crowded
+    return any(is_e164(phone) for phone in shared) and names_agree(keys.name, other.name)
 
 
-def _by_phone_and_name(keys: Keys, other: Keys) -> bool:
+def _by_email_and_name(keys: Keys, other: Keys, _crowded: frozenset[str]) -> bool:
+    return keys.name == other.name and not keys.emails.isdisjoint(other.emails)
+
+
+def _by_phone_and_name(keys: Keys, other: Keys, _crowded: frozenset[str]) -> bool:
     if keys.emails or keys.name != other.name or (not keys.name and other.emails):
         return False
     return any(_tells(phone) for phone in keys.phones & other.phones)
@@ -141,10 +156,16 @@ def _tells(phone: str) -> bool:
     return is_e164(phone) or (phone.isdigit() and len(phone) >= SHORTEST_NUMBER)
 
 
-def _by_identity(keys: Keys, other: Keys) -> bool:
+def _by_identity(keys: Keys, other: Keys, _crowded: frozenset[str]) -> bool:
     if keys.emails or other.emails or keys.identity is None or keys.identity != other.identity:
         return False
     return not keys.phones or not other.phones or not keys.phones.isdisjoint(other.phones)
 
 
-_FITS = {"email": _by_email, "phone": _by_phone, "phone_and_name": _by_phone_and_name, "identity": _by_identity}
+_FITS = {
+    "email": _by_email,
+    "phone": _by_phone,
+    "email_and_name": _by_email_and_name,
+    "phone_and_name": _by_phone_and_name,
+    "identity": _by_identity,
+}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from operator import attrgetter
@@ -18,6 +18,7 @@ from django.utils import timezone
 from psycopg.types.json import Jsonb
 
 from contacts.hooks import contacts_changed
+from contacts.lookup import FIND, Lookup
 from contacts.models import Contact
 from contacts.records import FIELDS, POINT_FIELDS, SCALAR_FIELDS, ContactRecord, Point
 from contacts.text import name_key
@@ -38,26 +39,6 @@ _POINT_TYPES = ("uuid", "varchar", "varchar", "varchar", "varchar", "bool", "int
 _scalars = attrgetter(*SCALAR_FIELDS)
 _KINDS = {"emails": "email", "phones": "phone"}
 
-# LATERAL with OFFSET 0 holds the planner to one index probe a key: freshly loaded tables have no statistics, and with a
-# few thousand keys it would rather read the whole table for every batch.
-_FIND = """
-WITH found AS (
-    SELECT p.contact_id AS id FROM unnest(%(emails)s::varchar[]) AS key, LATERAL (
-        SELECT contact_id FROM contacts_contactpoint WHERE kind = 'email' AND value = key OFFSET 0) p
-    UNION
-    SELECT n.id FROM unnest(%(phones)s::varchar[]) AS key, LATERAL (
-        SELECT contact_id FROM contacts_contactpoint WHERE kind = 'phone' AND value = key OFFSET 0) p, LATERAL (
-        SELECT id, name_hash FROM contacts_contact WHERE id = p.contact_id OFFSET 0) n
-     WHERE %(names)s::int8[] IS NULL OR n.name_hash = ANY(%(names)s)
-    UNION
-    SELECT n.id FROM unnest(%(identities)s::int8[]) AS key, LATERAL (
-        SELECT id FROM contacts_contact WHERE identity_hash = key OFFSET 0) n
-    UNION
-    SELECT unnest(%(ids)s::uuid[])
-)
-SELECT {columns} FROM found, LATERAL (SELECT * FROM contacts_contact WHERE id = found.id OFFSET 0) c
- WHERE c.deleted_at IS NULL ORDER BY c.id
-"""
 _WRITTEN = ", ".join(f"{name} = t.{name}" for name in _COLUMNS if name not in ("id", "created_at"))
 _CREATE_CHANGES = (
     "CREATE TEMP TABLE IF NOT EXISTS contact_change ON COMMIT DELETE ROWS"  # noqa: S608
@@ -115,17 +96,6 @@ class Change:
         return cls(contact_id, before, after, changed) if changed else None
 
 
-@dataclass(frozen=True, slots=True)
-class Lookup:
-    """What to look contacts up by. `names` narrows those found by phone; None takes all who share the phone."""
-
-    emails: Sequence[str] = ()
-    phones: Sequence[str] = ()
-    names: Sequence[int] | None = None
-    identities: Sequence[int] = ()
-    ids: Sequence[UUID] = field(default=())
-
-
 @lru_cache(maxsize=16_384)
 def hash_of(text: str) -> int:
     """A signed 64-bit hash, the same in every process."""
@@ -144,15 +114,8 @@ def lock_matching() -> None:
 
 def find(lookup: Lookup) -> list[Stored]:
     """Every living contact that any of the keys points to, oldest first. Three or four statements."""
-    parameters = {
-        "emails": list(lookup.emails),
-        "phones": list(lookup.phones),
-        "names": None if lookup.names is None else list(lookup.names),
-        "identities": list(lookup.identities),
-        "ids": list(lookup.ids),
-    }
     with connection.cursor() as cursor, _by_index(cursor):
-        cursor.execute(_FIND.format(columns=", ".join(f"c.{name}" for name in _READ)), parameters)
+        cursor.execute(FIND.format(columns=", ".join(f"c.{name}" for name in _READ)), lookup.parameters())
         rows = cursor.fetchall()
         points = _points_of([row[0] for row in rows], cursor) if rows else {}
     return [_stored(row, points) for row in rows]

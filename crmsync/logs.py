@@ -10,7 +10,7 @@ import structlog
 from crmsync import log_files
 
 MASK = "***"
-SECRET_WORDS = "authorization|cookie|token|secret|password|passwd|api[-_]?key|credential|webhook_url"  # noqa: S105
+SECRET_WORDS = "authorization|cookie|token|secret|password|passwd|pwd|api[-_]?key|credential|webhook_url"  # noqa: S105
 SECRET_NAME = re.compile(SECRET_WORDS, re.IGNORECASE)
 PERSONAL_NAME = re.compile(r"^(e[-_]?mails?|phones?|first_name|last_name|middle_name)$", re.IGNORECASE)
 # A pattern that may begin anywhere in a word is tried at each letter of it: the time would grow with the square of a
@@ -21,7 +21,10 @@ PATTERNS = [
     (re.compile(r"\b(Bearer|Token|Basic)\s+[\w.~+/=-]{6,}", re.IGNORECASE), r"\1 " + MASK),
     (
         re.compile(
-            rf"((?<![\w-])(?>[\w-]*(?:{SECRET_WORDS}))[\w-]*+[\"']?\s*[:=]\s*[\"']?)[^\s\"',;&}}]+", re.IGNORECASE
+            rf"((?<![\w-])(?>[\w-]*(?:{SECRET_WORDS}))[\w-]*+[\"']?\s*[:=]\s*[\"']?)"
+            # In an ODBC connection string braces keep a password together.
+            r"(?:\{[^{}\"']{1,200}\}+|[^\s\"',;&}]+)",
+            re.IGNORECASE,
         ),
         r"\1" + MASK,
     ),

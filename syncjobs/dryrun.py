@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from uuid import UUID
 
 from django.db import connection as database
 
 from connectors import services as connections
+from connectors.core.base import Connector
 from connectors.core.errors import ApiError
 from connectors.core.metrics import Totals
 from connectors.models import Connection
@@ -34,6 +35,7 @@ def plan(
     limit: int | None = None,
     progress: Progress | None = None,
     only: Sequence[UUID] | None = None,
+    opened: Callable[..., Connector] = connections.open_connector,
 ) -> Run:
     """Plans what is due now, of some contacts `only`; links, contacts and the remote account stay as they are."""
     run = runs.start(
@@ -46,7 +48,7 @@ def plan(
     totals = Totals()
     with runs.held(run):
         try:
-            connector = connections.open_connector(connection, recorder=totals)
+            connector = opened(connection, recorder=totals)
             try:
                 planner = PagePlanner(connection, connector, dry_run=True)
                 for items in _pages(connection, planner, limit, only):

@@ -74,6 +74,8 @@ class PlanItem:
             error=self.error,
             question=self.question,
             decided=self.decided,
+            # Of a record that is made here, the contact itself tells.
+            changes=bytes(memoryview(orjson.dumps(self.changes()))) if self.change and self.external_id else b"",
         )
 
 
@@ -93,6 +95,7 @@ class Pending:
     error: ApiError | None
     question: Question | None
     decided: int | None
+    changes: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)

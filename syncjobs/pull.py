@@ -52,12 +52,17 @@ def pull(
 
 
 def pull_ids(
-    connection: Connection, ids: Sequence[str], *, trigger: str, opened: Opener = connections.open_connector
+    connection: Connection,
+    ids: Sequence[str],
+    *,
+    trigger: str,
+    explicit: bool = False,
+    opened: Opener = connections.open_connector,
 ) -> Run:
     """Reads these records; those that no longer exist become tombstones. Raises Refused when it cannot be read."""
     refuse_unreadable(connection)
-    wanted = list(dict.fromkeys(ids))
-    return _run(connection, trigger, routes.terms_of(connection), lambda work: work.read_ids(wanted), None, opened)
+    wanted, terms = list(dict.fromkeys(ids)), routes.terms_of(connection, explicit=explicit)
+    return _run(connection, trigger, terms, lambda work: work.read_ids(wanted), None, opened)
 
 
 def _run(

@@ -27,10 +27,25 @@ TRAFFIC = ("requests", "retries", "rate_limit_hits")
 
 @dataclass
 class RouteRun:
-    """The runs that a route's run consisted of, in their order."""
+    """The runs that a route's run consisted of, in their order. `reverse`: against the route's direction.
+
+    `origins` are the ids in `start` of the contacts that a rehearsal touched, which may be gone with it, and `pages`
+    those of `end` that it read.
+    """
 
     route: Route
     runs: list[Run] = field(default_factory=list)
+    reverse: bool = False
+    origins: dict[UUID, str] = field(default_factory=dict)
+    pages: int = 0
+
+    @property
+    def start(self) -> Connection:
+        return self.route.destination if self.reverse else self.route.source
+
+    @property
+    def end(self) -> Connection:
+        return self.route.source if self.reverse else self.route.destination
 
     @property
     def stopped(self) -> Run | None:
@@ -40,7 +55,7 @@ class RouteRun:
     def counters(self) -> dict[str, int]:
         """What happened at the ends that were written to; `unchanged` are records that needed nothing."""
         pushes = [run for run in self.runs if run.kind == "push"]
-        source = [run for run in self.runs if run.kind == "pull" and run.connection_id == self.route.source_id]
+        source = [run for run in self.runs if run.kind == "pull" and run.connection_id == self.start.pk]
         told = {name: sum(getattr(run, name) for run in pushes) for name in COUNTERS}
         told["conflicts"] += sum(run.conflicts for run in self.runs if run.kind == "pull")
         told["unchanged"] = sum(run.unchanged for run in [*source, *pushes])
@@ -58,7 +73,7 @@ class Steps(Protocol):
 
     def pull(self, connection: Connection, *, full: bool) -> Run: ...
 
-    def pull_ids(self, connection: Connection, ids: Sequence[str]) -> Run: ...
+    def pull_ids(self, connection: Connection, ids: Sequence[str], *, explicit: bool) -> Run: ...
 
     def push(self, connection: Connection, only: Sequence[UUID] | None = None) -> Run: ...
 
@@ -73,8 +88,8 @@ class RealSteps:
     def pull(self, connection: Connection, *, full: bool) -> Run:
         return pull(connection, trigger=self.trigger, full=full, progress=self.progress)
 
-    def pull_ids(self, connection: Connection, ids: Sequence[str]) -> Run:
-        return pull_ids(connection, ids, trigger=self.trigger)
+    def pull_ids(self, connection: Connection, ids: Sequence[str], *, explicit: bool) -> Run:
+        return pull_ids(connection, ids, trigger=self.trigger, explicit=explicit)
 
     def push(self, connection: Connection, only: Sequence[UUID] | None = None) -> Run:
         return push(connection, trigger=self.trigger, progress=self.progress, only=only)
@@ -95,10 +110,10 @@ def run_route(route: Route, *, trigger: str, full: bool = False, progress: Progr
         return done
 
 
-def run_records(route: Route, ids: Sequence[str], *, trigger: str) -> RouteRun:
-    """Carries out a route for some records of the source alone. Raises Refused as `run_route`."""
+def run_records(route: Route, ids: Sequence[str], *, trigger: str, reverse: bool = False) -> RouteRun:
+    """Carries out a route for some records alone: of its source, or `reverse`. Raises Refused as `run_route`."""
     with lease(route):
-        done = RouteRun(route)
+        done = RouteRun(route, reverse=reverse)
         if _is_ready(done, trigger):
             carry_out_records(done, RealSteps(trigger), ids)
         return done
@@ -144,13 +159,13 @@ def carry_out(done: RouteRun, steps: Steps, *, full: bool, first: bool) -> None:
 
 
 def carry_out_records(done: RouteRun, steps: Steps, ids: Sequence[str]) -> None:
-    source, destination = done.route.source, done.route.destination
-    if not done.add(steps.pull_ids(source, ids)):
+    # Against the direction of a one-way route only where a person has asked for it.
+    if not done.add(steps.pull_ids(done.start, ids, explicit=done.reverse)):
         return
-    contacts = contacts_of(source, ids)
-    enqueue.enqueue_ids(destination, contacts)
-    if done.add(steps.pull(destination, full=False)):
-        done.add(steps.push(destination, contacts))
+    contacts = contacts_of(done.start, ids)
+    enqueue.enqueue_ids(done.end, contacts)
+    if done.add(steps.pull(done.end, full=False)):
+        done.add(steps.push(done.end, contacts))
 
 
 def _note_start(route: Route, *, full: bool) -> None:

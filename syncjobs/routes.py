@@ -79,6 +79,24 @@ def tell(terms: Terms, contact_ids: Sequence[UUID]) -> None:
 
 def between(source: Connection, destination: Connection, *, two_way: bool = False) -> Route:
     """The route between the two, made if there is none; `two_way` makes it one. Raises Refused."""
+    _refuse_ends(source, destination, two_way=two_way)
+    route, _created = Route.objects.get_or_create(source=source, destination=destination, defaults={"two_way": two_way})
+    if two_way and not route.two_way:
+        route.two_way = True
+        route.save(update_fields=["two_way"])
+    return route
+
+
+def proposed(source: Connection, destination: Connection, *, two_way: bool = False) -> Route:
+    """The route as `between` would make it, for a rehearsal: nothing is stored. Raises Refused."""
+    _refuse_ends(source, destination, two_way=two_way)
+    stored = Route.objects.filter(source=source, destination=destination).select_related("source", "destination")
+    route = stored.first() or Route(source=source, destination=destination)
+    route.two_way = route.two_way or two_way
+    return route
+
+
+def _refuse_ends(source: Connection, destination: Connection, *, two_way: bool) -> None:
     if source == destination:
         raise Refused(_("A route needs two different connections."), "same_connection")
     readers, writers = ((source, destination), (destination, source)) if two_way else ((source,), (destination,))
@@ -88,11 +106,6 @@ def between(source: Connection, destination: Connection, *, two_way: bool = Fals
     for end in writers:
         if not end.spec.entities[CONTACTS].write:
             raise Refused(_("%(crm)s cannot be written to.") % {"crm": end.spec.label}, "not_writable")
-    route, _created = Route.objects.get_or_create(source=source, destination=destination, defaults={"two_way": two_way})
-    if two_way and not route.two_way:
-        route.two_way = True
-        route.save(update_fields=["two_way"])
-    return route
 
 
 def due(now: datetime) -> Iterator[tuple[Route, bool]]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from tempfile import SpooledTemporaryFile
 from typing import Any
 
@@ -15,7 +16,7 @@ from connectors import services as connections
 from connectors.core.base import Connector
 from connectors.core.errors import ApiError
 from connectors.core.metrics import Totals
-from connectors.core.types import CONTACTS, Page, ReadMode, ReadQuery
+from connectors.core.types import CONTACTS, MatchKey, Page, ReadMode, ReadQuery, RemoteRecord
 from connectors.models import Connection
 from syncjobs.models import Run
 from syncjobs.pulling.cursors import Reading
@@ -33,10 +34,10 @@ class Spool:
         self.totals = Totals()
         self.page_count = self.record_count = 0
 
-    def fill(self, pages: Iterable[Page], limit: int | None = None) -> None:
+    def fill(self, pages: Iterable[Page], limit: int | None = None, most_pages: int | None = None) -> None:
         """Keeps the pages, up to `limit` records. An ApiError is kept, too: it is raised where the pages end."""
         try:
-            for page in pages:
+            for page in islice(pages, most_pages):
                 left = None if limit is None else limit - self.record_count
                 if self._keep(page, left):
                     return
@@ -75,10 +76,13 @@ class Spool:
 
 
 class Replayed:
-    """A connector that answers its long read from a spool, and everything else itself."""
+    """A connector that answers its long read from a spool, and everything else itself.
 
-    def __init__(self, connector: Connector, spool: Spool) -> None:
-        self._connector, self._spool = connector, spool
+    With `hasty`, it looks for nobody beyond that.
+    """
+
+    def __init__(self, connector: Connector, spool: Spool, *, hasty: bool = False) -> None:
+        self._connector, self._spool, self._hasty = connector, spool, hasty
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._connector, name)
@@ -88,9 +92,14 @@ class Replayed:
             return self._spool.pages()
         return self._connector.read(query)
 
+    def find(self, entity: str, keys: Sequence[MatchKey]) -> dict[MatchKey, list[RemoteRecord]]:
+        if self._hasty:
+            return {key: [] for key in keys}
+        return self._connector.find(entity, keys)
 
-def spooled(connection: Connection, *, full: bool, limit: int | None = None) -> Spool:
-    """What a pull of the connection would read now. Nothing is stored."""
+
+def spooled(connection: Connection, *, full: bool, limit: int | None = None, most_pages: int | None = None) -> Spool:
+    """What a pull of the connection would read now, or the beginning of it. Nothing is stored."""
     spool = Spool()
     try:
         connector = connections.open_connector(connection, recorder=spool.totals)
@@ -98,7 +107,7 @@ def spooled(connection: Connection, *, full: bool, limit: int | None = None) -> 
         spool.fill(_raising(e))
         return spool
     try:
-        spool.fill(_pages(connection, connector, full=full), limit)
+        spool.fill(_pages(connection, connector, full=full), limit, most_pages)
     finally:
         connector.close()
     return spool

@@ -15,18 +15,32 @@ from django.utils import timezone
 
 from connectors.core.types import MatchKey, RemoteRecord
 from connectors.models import Connection
+from contacts.matching import MOST_HOLDERS
 from contacts.text import name_key
 from syncjobs.models import Cursor, Route, Stray, StrayKey
 
 REFERENCE = "reference"
 # How long what a pull has seen stands for the whole account.
 FRESH = timedelta(minutes=10)
+_POINTS = ("email", "phone")
 
-_FIND = """
-SELECT k.key, s.external_id, s.version, s.name, s.reference, s.values::text
-FROM unnest(%(keys)s::varchar[]) AS asked(key), LATERAL (
-    SELECT key, external_id FROM syncjobs_straykey WHERE connection_id = %(connection)s AND key = asked.key OFFSET 0) k,
-LATERAL (
+# A phone or an e-mail that too many carry, here or there, is left out: alone it tells nobody from others.
+_FIND = f"""
+WITH told AS MATERIALIZED (
+    SELECT asked.key, k.ids
+    FROM unnest(%(keys)s::varchar[], %(kinds)s::varchar[], %(points)s::varchar[]) AS asked(key, kind, point), LATERAL (
+        SELECT array_agg(external_id) AS ids FROM (
+            SELECT external_id FROM syncjobs_straykey WHERE connection_id = %(connection)s AND key = asked.key
+            LIMIT {MOST_HOLDERS + 1}) first) k
+    WHERE k.ids IS NOT NULL AND (asked.kind = '' OR cardinality(k.ids) <= {MOST_HOLDERS} AND NOT EXISTS (
+        SELECT 1 FROM (
+            SELECT contact_id FROM contacts_contactpoint WHERE kind = asked.kind AND value = asked.point OFFSET 0
+        ) p, LATERAL (
+            SELECT 1 FROM contacts_contact WHERE id = p.contact_id AND deleted_at IS NULL OFFSET 0
+        ) c OFFSET {MOST_HOLDERS}))
+)
+SELECT told.key, s.external_id, s.version, s.name, s.reference, s.values::text
+FROM told, LATERAL unnest(told.ids) AS k(external_id), LATERAL (
     SELECT * FROM syncjobs_stray WHERE connection_id = %(connection)s AND external_id = k.external_id OFFSET 0) s
 WHERE NOT EXISTS (
     SELECT 1 FROM syncjobs_contactsync l WHERE l.connection_id = %(connection)s AND l.external_id = s.external_id
@@ -151,11 +165,19 @@ def clear_unseen(connection: Connection, cursor: Cursor) -> None:
 
 
 def find(connection: Connection, keys: Sequence[MatchKey]) -> dict[MatchKey, list[RemoteRecord]]:
-    """The strays that carry each key, oldest first; their `raw` has the name and the reference."""
+    """The strays that carry each key, oldest first; their `raw` has the name and the reference.
+
+    None for a phone or an e-mail that more than MOST_HOLDERS strays, or contacts of the hub, carry.
+    """
     by_text = {key_text(key): key for key in keys}
     found: dict[MatchKey, list[RemoteRecord]] = {key: [] for key in keys}
+    asked = {
+        "keys": list(by_text),
+        "kinds": [key.name if key.name in _POINTS else "" for key in by_text.values()],
+        "points": [key.value for key in by_text.values()],
+    }
     with database.cursor() as cursor:
-        cursor.execute(_FIND, {"connection": connection.pk, "keys": list(by_text)})
+        cursor.execute(_FIND, {"connection": connection.pk, **asked})
         for text, external_id, version, name, reference, values in cursor.fetchall():
             raw = {"name": name, "reference": reference}
             record = RemoteRecord(external_id, orjson.loads(values), version, raw=raw)

@@ -68,7 +68,7 @@ def _from_url(text: str) -> Address:
         raise AddressInvalid("The database address needs a host and a database: mssql://user:password@host:1433/IDENT.")
     return Address(
         engine,
-        written if written.lower() == host else host,
+        written if written.lower() == host.lower() else host,
         name,
         unquote(parts.username or ""),
         unquote(parts.password or ""),

@@ -131,7 +131,7 @@ def amount(value: Any) -> int | float:
         number = Decimal(str(value if value is not None else 0)).quantize(_CENT, ROUND_HALF_UP)
     except InvalidOperation:
         return 0
-    if not number > 0:
+    if number.is_nan() or number <= 0:
         return 0
     return int(number) if number == number.to_integral_value() else float(number)
 

@@ -58,7 +58,8 @@ def _russian(digits: str, *, is_international: bool) -> str:
         national = digits
     else:
         return ""
-    return f"+7{national}" if national[0] in "3489" else ""
+    # No area code begins with 89: that is a cell with a digit missing.
+    return f"+7{national}" if national[0] in "3489" and not national.startswith("89") else ""
 
 
 def _by_library(text: str, region: str) -> str:

@@ -7,11 +7,16 @@ from django.http import JsonResponse
 from connectors import oauth
 from connectors.models import Connection
 
-SLUG = "google"
-START = "/auth/google/start"
+AMO, GOOGLE = "amocrm", "google"
+LABELS = {AMO: "AmoCRM", GOOGLE: "Google"}
 
 
-def access_missing(key: str = SLUG) -> JsonResponse | None:
+def needed(key: str = GOOGLE) -> dict[str, str]:
+    """The seed's words for access that a person has to give first, and where."""
+    return {"detail": f"{LABELS[key]} auth required", "auth_url": f"/auth/{key}/start"}
+
+
+def access_missing(key: str = GOOGLE) -> JsonResponse | None:
     """The seed's 401 for whoever needs this connection's access where there is none that works, else None.
 
     The token itself is not tried, only whether one is held that may still be renewed.
@@ -19,5 +24,4 @@ def access_missing(key: str = SLUG) -> JsonResponse | None:
     connection = Connection.objects.filter(key=key).first()
     if connection is not None and oauth.access(connection).usable:
         return None
-    query = "" if key == SLUG else f"?connection={key}"
-    return JsonResponse({"detail": "Google auth required", "auth_url": START + query}, status=401)
+    return JsonResponse(needed(key), status=401)

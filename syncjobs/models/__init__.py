@@ -3,6 +3,7 @@
 from syncjobs.models.counts import LinkCount, RunCount
 from syncjobs.models.inbox import EventStatus, InboundEvent, Subscription, SubscriptionState
 from syncjobs.models.links import ContactSync, SyncSnapshot
+from syncjobs.models.plans import Plan, PlanDirection
 from syncjobs.models.reviews import ReviewItem
 from syncjobs.models.routes import Cursor, OnDelete, Policy, Route, Scanned, Stray, StrayKey
 from syncjobs.models.runs import Run, RunItem, RunKind, RunStatus
@@ -14,6 +15,8 @@ __all__ = [
     "InboundEvent",
     "LinkCount",
     "OnDelete",
+    "Plan",
+    "PlanDirection",
     "Policy",
     "ReviewItem",
     "Route",

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
 from connectors.core.types import RemoteRecord
 from connectors.models import Connection
 from contacts import store as contacts
-from contacts.matching import Ambiguous, Candidate, Keys, Matched, MatchKey, match
+from contacts.candidates import Candidates
+from contacts.lookup import Lookup
+from contacts.matching import Ambiguous, Keys, Matched, MatchKey, match
 from contacts.phones import is_e164
 from syncjobs.pulling import store
 from syncjobs.pulling.rules import PullRules
@@ -39,8 +39,7 @@ class Matcher:
         self._reference = reference
         self._referred: dict[str, UUID] = {}
         self._source_ids: dict[UUID, str] = {}
-        self._by_key: dict[Any, dict[UUID, None]] = defaultdict(dict)
-        self._keys: dict[UUID, Keys] = {}
+        self._candidates = Candidates(self._order)
         self._links: dict[UUID, LinkRow] = {}
 
     def load(
@@ -51,16 +50,14 @@ class Matcher:
         phones = {phone for _, keys in fresh for phone in keys.phones} if "phone" in self._order else set()
         own = [i for record, _ in fresh if (i := self._own_id(record)) is not None]
         own += self._load_referred([record for record, _ in fresh])
-        lookup = contacts.Lookup(
-            emails=sorted(emails), phones=sorted(filter(is_e164, phones)), ids=[*contact_ids, *own]
-        )
+        lookup = Lookup(emails=sorted(emails), phones=sorted(filter(is_e164, phones)), ids=[*contact_ids, *own])
         stored = {item.id: item for item in contacts.find(lookup)}
         if fresh:
             self._links = store.links_by_contact(self._connection, list(stored))
             for item in stored.values():
                 link = self._links.get(item.id)
                 held = link.external_id if link is not None and not link.gone else ""
-                self._add(item.id, Keys.of(item.record, held or None))
+                self._candidates.add(item.id, Keys.of(item.record, held or None))
             self._load_source_ids(list(stored))
         return stored
 
@@ -92,15 +89,14 @@ class Matcher:
             ("id", self._own_id(record)),
             ("reference", self._referred.get(refers_to)),
         ):
-            if sure is not None and sure in self._keys and self._keys[sure].source_id in (None, record.id):
+            held = self._candidates.keys_of(sure) if sure is not None else None
+            if sure is not None and held is not None and held.source_id in (None, record.id):
                 return Found(sure, self._links.get(sure), by=by)
-        ids: dict[UUID, None] = {}
-        for key in _index(keys):
-            ids.update(self._by_key.get(key, {}))
+        found = self._candidates.of(keys)
         if refers_to:
             # It carries the id of somebody else: shared phones and e-mails say nothing against that.
-            ids = {i: None for i in ids if self._source_ids.get(i, refers_to) == refers_to}
-        decision = match(keys, [Candidate(i, self._keys[i]) for i in ids], self._order)
+            found = {i: one for i, one in found.items() if self._source_ids.get(i, refers_to) == refers_to}
+        decision = match(keys, found.values(), self._order, self._candidates.crowded(keys))
         if isinstance(decision, Matched):
             return Found(decision.contact_id, self._links.get(decision.contact_id), by=decision.by)
         if isinstance(decision, Ambiguous):
@@ -109,12 +105,7 @@ class Matcher:
 
     def took(self, contact_id: UUID, keys: Keys) -> None:
         """The contact now has the record of these keys."""
-        self._add(contact_id, keys)
-
-    def _add(self, contact_id: UUID, keys: Keys) -> None:
-        self._keys[contact_id] = keys
-        for key in _index(keys):
-            self._by_key[key][contact_id] = None
+        self._candidates.add(contact_id, keys)
 
     def _own_id(self, record: RemoteRecord) -> UUID | None:
         held = record.values.get(self._rules.own_id) if self._rules.own_id else None
@@ -122,7 +113,3 @@ class Matcher:
             return UUID(str(held)) if held else None
         except ValueError:
             return None
-
-
-def _index(keys: Keys) -> list[tuple[str, str]]:
-    return [("email", email) for email in keys.emails] + [("phone", phone) for phone in keys.phones]

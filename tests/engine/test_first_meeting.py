@@ -42,9 +42,9 @@ def in_one(count: int) -> Iterator[dict[str, Any]]:
 def in_other(count: int) -> Iterator[dict[str, Any]]:
     """Half of them are in the first one, too: with capitals, without ё, with a patronymic, with the names swapped."""
     for i in range(count // 2, count // 2 + count):
-        names = ({"first_name": f"ПЕТР{i}", "last_name": f"ОРЛОВ{i}"}, {"first_name": f"Орлов{i}", "last_name": f"Петр{i}"},
-                 {"first_name": f"Петр{i} Ильич", "last_name": f"Орлов{i}"})[i % 3]  # fmt: skip
-        yield {**names, "phone": written(i)}
+        spellings = ((f"ПЕТР{i}", f"ОРЛОВ{i}"), (f"Орлов{i}", f"Петр{i}"), (f"Петр{i} Ильич", f"Орлов{i}"))
+        first, last = spellings[i % len(spellings)]
+        yield {"first_name": first, "last_name": last, "phone": written(i)}
 
 
 def fill(end: End, people: Iterator[dict[str, Any]]) -> None:

@@ -154,8 +154,7 @@ def test_the_seed_is_told_whose_access_is_missing(
         answer = seed_000.access_missing(slug)
         return None if answer is None else (answer.status_code, orjson.loads(answer.content))
 
-    query = "" if slug == seed_000.SLUG else f"?connection={slug}"
-    missing = 401, {"detail": "Google auth required", "auth_url": f"/auth/google/start{query}"}
+    missing = 401, {"detail": f"{seed_000.LABELS[slug]} auth required", "auth_url": f"/auth/{slug}/start"}
     assert told() == missing
     page.get(f"{callback_of(sandbox)}?{allow(sandbox, page.get(f'/auth/{slug}/start')['Location'])}")
     assert told() is None

@@ -23,6 +23,8 @@ from crmsync.logs import MASK, redact, redact_text
         ('{"refresh_token":"def50200abc","x":1}', "def50200abc"),
         ("client_secret=s3cr3t&grant_type=x", "s3cr3t"),
         ("password: hunter2", "hunter2"),
+        ("Server=db;UID=crm;PWD=hunter2;Encrypt=yes", "hunter2"),
+        ("Server=db;PWD={hunt;er 2};Encrypt=yes", "er 2"),
         ("postgres://crm:hunter2@db/crm", "hunter2"),
         ("https://portal.example.com/rest/1/abc123secret/crm.item.list", "abc123secret"),
         ("no contact for ann.lee+x@example.co.uk here", "ann.lee"),

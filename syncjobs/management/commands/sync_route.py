@@ -22,9 +22,12 @@ class Command(SyncCommand):
         ends = self.connection(options["source"]), self.connection(options["destination"])
         advance, close = progress_bar(f"{options['source']} → {options['destination']}")
         try:
-            route = routes.between(*ends, two_way=options["both"])
-            work = rehearsal.rehearse if options["dry_run"] else route_runs.run_route
-            done = work(route, trigger="command", full=options["full"], progress=advance)
+            if options["dry_run"]:
+                route = routes.proposed(*ends, two_way=options["both"])
+                done = rehearsal.rehearse(route, trigger="command", full=options["full"], progress=advance)
+            else:
+                route = routes.between(*ends, two_way=options["both"])
+                done = route_runs.run_route(route, trigger="command", full=options["full"], progress=advance)
         except Refused as e:
             raise CommandError(str(e), returncode=REFUSED) from None
         finally:

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('syncjobs', '0006_inbox'),
+        ('syncjobs', '0007_plans'),
     ]
 
     operations = [
