@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 from django_filters import rest_framework as filters
 from drf_spectacular.utils import extend_schema, extend_schema_field, extend_schema_view
@@ -24,11 +25,15 @@ ROLE = "operator"
 class ReviewFilter(filters.FilterSet):
     connection = filters.CharFilter(field_name="connection__key", max_length=50)
     kind = filters.ChoiceFilter(choices=ReviewItem.Kind.choices)
-    open = filters.BooleanFilter(field_name="decided_at", lookup_expr="isnull")
+    open = filters.ChoiceFilter(choices=[("true", "true"), ("false", "false")], method="by_open")
 
     class Meta:
         model = ReviewItem
         fields = ["connection", "kind", "open"]
+
+    def by_open(self, items: QuerySet[ReviewItem], name: str, value: str) -> QuerySet[ReviewItem]:
+        """Those that wait for an answer, or those that were answered."""
+        return items.filter(decided_at__isnull=value == "true")
 
 
 class DecisionSerializer(serializers.Serializer):
