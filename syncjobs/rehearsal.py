@@ -18,7 +18,7 @@ from django.db import transaction
 from connectors import services as connections
 from connectors.core.base import Connector
 from connectors.models import Connection
-from syncjobs import dryrun, strays
+from syncjobs import dryrun, routes, strays
 from syncjobs.models import ContactSync, Route, Run, RunItem
 from syncjobs.pull import Opener, pull, pull_ids
 from syncjobs.push import Progress
@@ -46,7 +46,8 @@ def rehearse(
             ends.append(route.destination)
         spools: dict[int, Spool] = {}
         for end in ends:
-            spool = spooled(end, full=whole[end.pk], limit=limit)
+            takes = route.two_way or end == route.source or routes.terms_of(end).takes
+            spool = spooled(end, full=whole[end.pk], takes=takes, limit=limit)
             spools[end.pk] = stack.enter_context(closing(spool))
         steps = RehearsedSteps(trigger, spools, progress)
 
@@ -67,7 +68,8 @@ def rehearse_records(
     with lease(route), ExitStack() as stack:
         route_starts.send(Route, route=route)
         done = RouteRun(route, reverse=reverse)
-        spool = stack.enter_context(closing(spooled(done.end, full=False, most_pages=1 if hasty else None)))
+        takes, most_pages = routes.terms_of(done.end).takes, 1 if hasty else None
+        spool = stack.enter_context(closing(spooled(done.end, full=False, takes=takes, most_pages=most_pages)))
         done.pages = spool.page_count
         steps = RehearsedSteps(trigger, {done.end.pk: spool}, hasty=hasty)
         return _given_up(done, partial(carry_out_records, steps=steps, ids=ids))

@@ -63,7 +63,7 @@ class Pull:
 
     def read(self, *, full: bool) -> None:
         """Everything, or what changed since the last time. Raises ApiError."""
-        reading = Reading(self.connection, full=full)
+        reading = Reading(self.connection, full=full, takes=self.terms.takes)
         try:
             self._read(reading)
         except CursorExpired:
