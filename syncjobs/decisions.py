@@ -21,7 +21,7 @@ from django_q.tasks import async_task
 
 from connectors.models import Connection
 from contacts.models import Contact
-from syncjobs import deletions, enqueue
+from syncjobs import deletions, enqueue, reviews
 from syncjobs.errors import Refused
 from syncjobs.models import ContactSync, ReviewItem, Run
 from syncjobs.pull import is_readable, pull_ids
@@ -60,9 +60,7 @@ def decide(item: ReviewItem, choice: Mapping[str, Any], by: str) -> ReviewItem:
 
 def carry_out(connection: Connection) -> Run | None:
     """Reads the records that decisions are about, so that the pull does what was decided. Raises Refused."""
-    waiting = ReviewItem.objects.filter(connection=connection, decision__isnull=False, decision__used__isnull=True)
-    about = waiting.filter(kind__in=[Kind.CONFLICT, Kind.AMBIGUOUS]).exclude(external_id="")
-    ids = list(about.values_list("external_id", flat=True).distinct())
+    ids = reviews.waiting_records(connection)
     if not ids or not is_readable(connection):
         return None
     return pull_ids(connection, ids, trigger="decision")

@@ -48,6 +48,19 @@ DELETE FROM syncjobs_reviewitem WHERE connection_id = %(connection)s AND decided
 RETURNING candidates
 """
 
+_MOOT = """
+UPDATE syncjobs_reviewitem SET decision = decision || '{"used": true}'
+WHERE connection_id = %(connection)s AND kind IN ('conflict', 'ambiguous') AND external_id = ANY(%(ids)s)
+  AND external_id <> '' AND decision IS NOT NULL AND NOT decision ? 'used'
+RETURNING candidates
+"""
+_DROP = """
+DELETE FROM syncjobs_reviewitem
+WHERE connection_id = %(connection)s AND kind IN ('conflict', 'ambiguous') AND external_id = ANY(%(ids)s)
+  AND external_id <> '' AND decided_at IS NULL
+RETURNING candidates
+"""
+
 _USED = """
 UPDATE syncjobs_reviewitem SET decision = decision || '{"used": true}', contact_id = coalesce(d.contact, contact_id)
 FROM unnest(%(ids)s::bigint[], %(contacts)s::uuid[]) AS d(id, contact) WHERE syncjobs_reviewitem.id = d.id
@@ -103,6 +116,12 @@ def disputed(connection: Connection, contact_ids: Sequence[UUID]) -> frozenset[U
         return frozenset(UUID(row[0]) for row in cursor.fetchall())
 
 
+def waiting_records(connection: Connection) -> list[str]:
+    """The records about which people have decided something that no run has carried out yet."""
+    about = _unused(connection).filter(kind__in=[ReviewItem.Kind.CONFLICT, ReviewItem.Kind.AMBIGUOUS])
+    return list(about.exclude(external_id="").values_list("external_id", flat=True).distinct().order_by("external_id"))
+
+
 def said_of_records(connection: Connection, external_ids: Sequence[str]) -> dict[str, list[ReviewItem]]:
     """By record, what people have said of it and no run has carried out yet. One statement."""
     said: dict[str, list[ReviewItem]] = {}
@@ -148,6 +167,20 @@ def withdraw(connection: Connection, placed: Sequence[str], agreed: Sequence[tup
 
 def _listed(candidates: Any) -> list[str]:
     return orjson.loads(candidates) if isinstance(candidates, str) else list(candidates or ())
+
+
+def moot(connection: Connection, external_ids: Sequence[str]) -> list[UUID]:
+    """These records are gone: what is asked about them is dropped, and what was decided need not be done any more.
+
+    Answers the contacts that were candidates. Two statements.
+    """
+    about: dict[str, Any] = {"connection": connection.pk, "ids": list(external_ids)}
+    with database.cursor() as cursor:
+        cursor.execute(_MOOT, about)
+        candidates = [row[0] for row in cursor.fetchall()]
+        cursor.execute(_DROP, about)
+        candidates += [row[0] for row in cursor.fetchall()]
+    return [UUID(contact_id) for found in candidates for contact_id in _listed(found)]
 
 
 def deletions_allowed(connection: Connection) -> bool:

@@ -10,7 +10,7 @@ from uuid import UUID
 from django.db import connection as database
 
 from connectors.models import Connection
-from syncjobs import deletions, states
+from syncjobs import deletions, enqueue, reviews, states, strays
 from syncjobs.deletions import Gone
 from syncjobs.models import OnDelete, Run
 from syncjobs.routes import Terms
@@ -61,6 +61,13 @@ def bury(
         deletions.separate(connection, [record.contact_id for record in gone], message)
     asked = deletions.pass_on(connection, run, terms.deletions, gone, guarded=guarded)
     return Buried(gone, message, asked)
+
+
+def forget(connection: Connection, external_ids: Sequence[str], *, asked: bool) -> None:
+    """The records are gone: no push finds them, and nobody need be `asked` about them."""
+    strays.clear(connection, external_ids)
+    if asked:
+        enqueue.wake(connection, reviews.moot(connection, external_ids))
 
 
 def revive(contact_ids: Sequence[UUID]) -> None:

@@ -21,7 +21,7 @@ from syncjobs.models import Run, RunItem
 from syncjobs.pulling import store
 from syncjobs.pulling.agreement import Agreement
 from syncjobs.pulling.arrivals import Arrival, Arrivals, Batch
-from syncjobs.pulling.burying import bury, revive
+from syncjobs.pulling.burying import bury, forget, revive
 from syncjobs.pulling.cases import Case, agrees, stray_of
 from syncjobs.pulling.matching import Found, Matcher
 from syncjobs.pulling.merging import laid_over, values_of
@@ -187,6 +187,8 @@ class _Attempt:
         found = Found() if is_new else matcher.find(case.record, keys, person.contact_id if person else None)
         if found.ambiguous:
             self._ask_which(case, found, stored)
+            if person is not None:
+                self.said.overtaken(person)
             return False
         if found.contact_id is not None:
             case.contact_id, case.link = found.contact_id, found.link
@@ -289,7 +291,7 @@ class _Attempt:
         if not deleted_ids:
             return
         intake = self.intake
-        strays.clear(self.connection, deleted_ids)
+        forget(self.connection, deleted_ids, asked=intake.asked or intake.decided)
         buried = bury(self.connection, intake.run, intake.terms, deleted_ids, guarded=intake.guarded)
         self.counts["conflicts"] += buried.questions
         self.counts["deleted"] += len(buried.gone)

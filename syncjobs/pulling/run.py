@@ -69,6 +69,9 @@ class Pull:
         except CursorExpired:
             reading.begin_full()
             self._read(reading)
+        if self.intake.decided and not self.stopped:
+            # Records that have not changed are read for the sake of what people have decided about them.
+            self.read_ids(reviews.waiting_records(self.connection))
 
     def read_ids(self, ids: Sequence[str]) -> None:
         """These records; those that no longer exist become tombstones. Raises ApiError."""

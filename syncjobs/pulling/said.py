@@ -52,6 +52,10 @@ class Said:
         self._used[person.item_id] = contact_id
         self.woken += person.candidates
 
+    def overtaken(self, person: Person) -> None:
+        """The contact that was named has another record by now: the decision means nothing any more."""
+        self._used[person.item_id] = None
+
     def sides(self, external_id: str, contact_id: UUID) -> dict[str, Side]:
         """By field, whose value counts. They are about to be carried out."""
         decided: dict[str, Side] = {}

@@ -77,6 +77,25 @@ def test_the_answer_reaches_both_ends(pair: Pair, take: str, expected: str) -> N
     pair.quiet()
 
 
+def test_a_run_carries_out_what_no_worker_has(pair: Pair) -> None:
+    here, there = in_question(pair)
+    decisions.decide(ReviewItem.objects.get(), {"take": "theirs"}, "ann")
+    pair.run()
+    assert first_names(pair, here, there) == ("Later", "Later")
+    pair.quiet()
+
+
+def test_a_question_about_a_record_that_is_gone_is_dropped(google: Pair) -> None:
+    question, candidates = ambiguous(google)
+    google.clock.sleep(60)
+    google.other.sandbox.person_deletes(question.external_id)  # type: ignore[attr-defined]
+    google.run()
+    assert not ReviewItem.objects.exists()
+    made = ContactSync.objects.filter(connection=google.other.connection).exclude(external_id="")
+    assert {str(link.contact_id) for link in made} == set(candidates)
+    google.quiet()
+
+
 def test_a_difference_that_went_away_is_asked_no_more(pair: Pair) -> None:
     here, there = in_question(pair)
     pair.clock.sleep(60)
