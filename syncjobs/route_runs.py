@@ -61,6 +61,11 @@ class RouteRun:
         told["unchanged"] = sum(run.unchanged for run in [*source, *pushes])
         return told | {name: sum(getattr(run, name) for run in self.runs) for name in TRAFFIC}
 
+    @property
+    def deleted(self) -> int:
+        """How many records were deleted at the ends, because the other one had lost its own."""
+        return sum(run.deleted for run in self.runs if run.kind == "push")
+
     def add(self, run: Run) -> bool:
         """Notes a step. True when it did its work, so that the next may follow."""
         run.refresh_from_db()

@@ -21,7 +21,7 @@ from syncjobs.models import Cursor, Route, Stray, StrayKey
 
 REFERENCE = "reference"
 # How long what a pull has seen stands for the whole account.
-FRESH = timedelta(minutes=10)
+FRESH = timedelta(minutes=2)
 _POINTS = ("email", "phone")
 
 # A phone or an e-mail that too many carry, here or there, is left out: alone it tells nobody from others.

@@ -9,6 +9,7 @@ from django.db import connection as database
 from django.test.utils import CaptureQueriesContext
 
 from connectors.core.clock import ManualClock
+from connectors.core.sandbox import Fault
 from contacts import services as contacts
 from contacts.models import Contact
 from syncjobs import decisions, rehearsal
@@ -65,6 +66,30 @@ def test_a_deletion_is_carried_over(pair: Pair) -> None:
     (item,) = RunItem.objects.filter(run=push)
     assert item.action == RunItem.Action.DELETE
     assert ContactSync.objects.filter(gone_at__isnull=False).count() == 2
+    pair.quiet()
+
+
+def test_over_a_one_way_route_deletions_go_one_way(pair: Pair) -> None:
+    first, second, _third = filled(pair, 3, on_delete="delete", two_way=False)
+    gone = there(pair, second)
+    deletes(pair.one, first)
+    deletes(pair.other, gone)
+    pair.run(full=True)
+    assert (pair.one.count(), pair.other.count()) == (2, 1)
+    assert not ReviewItem.objects.exists()
+
+
+def test_a_lost_answer_to_a_deletion_is_made_good(pair: Pair) -> None:
+    first, *_rest = filled(pair, 3, on_delete="delete")
+    deletes(pair.one, first)
+    pull_ids(pair.one.connection, [first], trigger="webhook")
+    deleting = r"(batchDeleteContacts|archive|contacts/\w+)$"
+    fault = Fault("drop", method="POST", path=deleting, times=1)
+    pair.other.sandbox.faults.append(fault)
+    pair.other.destination.settle()
+    assert fault.times == 0
+    link = ContactSync.objects.get(connection=pair.other.connection, gone_at__isnull=False)
+    assert (pair.other.count(), link.sync_status, link.due_at) == (2, "Skipped", None)
     pair.quiet()
 
 

@@ -47,6 +47,16 @@ def test_a_dry_run_both_ways_leaves_a_one_way_route_as_it_is(pair: Pair) -> None
     assert not Route.objects.get().two_way
 
 
+def test_deletions_are_told(pair: Pair) -> None:
+    pair.set(on_delete="delete")
+    first = pair.one.create("carol@example.com", first_name="Carol")
+    pair.run()
+    pair.clock.sleep(60)
+    pair.one.sandbox.person_deletes(first)  # type: ignore[attr-defined]
+    assert f"{pair.other.connection.key}: deletion" in told(pair, "--full", "--dry-run")
+    assert "1 deleted" in told(pair, "--full")
+
+
 def test_the_run_does_what_the_dry_run_said(pair: Pair) -> None:
     planned = json.loads(told(pair, "--both", "--dry-run", "--json"))
     done = json.loads(told(pair, "--both", "--json"))
