@@ -104,7 +104,7 @@ class PagePlanner:
         if not deleting:
             return items
         for item in deleting:
-            words = said.get(item.link.contact.id, ())
+            words = [word for word in said.get(item.link.contact.id, ()) if (word.decision or {}).get("delete")]
             item.decided = next((word.pk for word in words if word.external_id == item.external_id), None)
         settled = plandeletions.settle(deleting, self.connection, self.connector, self.rules)
         by_link = {item.link.id: item for item in settled}

@@ -128,6 +128,9 @@ class Planner:
             return self._update(item, link.external_id, link.external_version, agreed, known.read.get(link.external_id))
         if item.decision is not Decision.CREATE:
             return item
+        if item.link.contact.id in known.disputed:
+            sentence = f"A record in {self.spec.label} may be this person's: a question about it waits for an answer."
+            return PlanItem(item.link, Decision.SKIP, sentence)
         by_email = "email" in (self.capabilities.upsert_key, *self.spec.match_order[:1])
         apart = item.link.contact.id in known.apart and not self.capabilities.upsert_key
         if item.link.id in known.twins and by_email and not self._shares and not apart:
@@ -143,9 +146,6 @@ class Planner:
             return failure(item.link, self._nameless_sentence())
         taken = {record: link for record, link in known.owners.items() if link != item.link.id}
         contact_id = item.link.contact.id
-        if contact_id in known.disputed:
-            sentence = f"A record in {self.spec.label} may be this person's: a question about it waits for an answer."
-            return PlanItem(item.link, Decision.SKIP, sentence)
         item.decided, chosen = decided(known.said.get(contact_id, ()), keys, known.candidates, taken)
         if item.decided is None and contact_id not in known.apart:
             chosen = choose(contact_id, keys, known.candidates, taken, known.claimants)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -89,8 +89,3 @@ def summary(record: ContactRecord) -> dict[str, Any]:
         "company": record.company,
     }
     return {name: value for name, value in told.items() if value}
-
-
-def contact_ids(questions: Sequence[Question]) -> list[UUID]:
-    """The contacts that the questions are about."""
-    return [question.contact_id for question in questions if question.contact_id is not None]

@@ -9,6 +9,7 @@ from django.db import connection as database
 from django.test.utils import CaptureQueriesContext
 
 from connectors.core.clock import ManualClock
+from connectors.core.types import MultiValue
 from contacts.models import Contact
 from syncjobs import decisions, queue
 from syncjobs.enqueue import Filters, enqueue_filtered
@@ -135,6 +136,22 @@ def test_a_record_that_several_contacts_fit_waits_with_all_their_values(google: 
     waiting = ContactSync.objects.filter(connection=google.other.connection)
     assert {link.sync_status for link in waiting} == {"Skipped"}
     google.quiet()
+
+
+def test_a_record_in_question_is_not_taken_by_an_upsert(pair: Pair) -> None:
+    pair.one.create("shared@example.com", first_name="Ann 0", last_name="Bell")
+    second = pair.one.create("ann1@example.com", first_name="Ann 1", last_name="Bell")
+    pair.one.edit(second, "ann1@example.com", emails=[MultiValue("shared@example.com", primary=True)])
+    pair.other.create("shared@example.com", first_name="Bob", last_name="Reed")
+    pair.run()
+    question = ReviewItem.objects.get()
+    assert pair.other.get(question.external_id).values[pair.other.theirs["first_name"]] == "Bob"
+    assert pair.other.count() == 1
+    chosen = question.candidates[0]
+    decisions.decide(question, {"contact": chosen}, "ann")
+    pair.run()
+    link = ContactSync.objects.get(connection=pair.other.connection, external_id=question.external_id)
+    assert str(link.contact_id) == chosen
 
 
 def test_the_record_is_the_one_contacts(google: Pair) -> None:
