@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from connectors.core.batches import Batcher, Place
 from connectors.core.delivery import Ledger
@@ -104,20 +103,25 @@ class Writer:
 
     def _lost(self, ledger: Ledger, lane: str, rows: Sequence[Row], error: ApiError, tried: int) -> None:
         """No usable answer. A 500 may mean one bad contact, or a batch over the site's limit: halve it."""
+        last = tried >= self.client.context.max_tries or _still_at_work(error)
         if lane == CREATE:
+            if not last:
+                # What the site still works on shows a moment later.
+                self.client.context.clock.sleep(2.0**tried / 2)
             try:
                 rows = self._without_found(ledger, rows)
             except ApiError as e:
+                if e.recovery.stops_run:
+                    raise
                 # They stay unknown: the next attempt finds them by their unique identifiers.
                 self.client.context.log.info("what a lost answer created could not be looked up: %s", e.kind)
-                tried = self.client.context.max_tries
+                last = True
         failures = sum(o.error is not None and o.error.status == 500 for o in ledger.outcomes)
         if error.status == 500 and len(rows) > 1 and failures < MOST_ERRORS:
             middle = len(rows) // 2
             self._write(ledger, lane, rows[:middle])
             self._write(ledger, lane, rows[middle:])
-        elif lane == CREATE and tried < self.client.context.max_tries and not _still_at_work(error):
-            self.client.context.clock.sleep(2.0**tried / 2)
+        elif lane == CREATE and not last:
             self._write(ledger, lane, rows, tried + 1)
         else:
             for row in rows:
@@ -209,8 +213,7 @@ def _still_at_work(error: ApiError) -> bool:
 
 def _untouched(record: RemoteRecord) -> bool:
     """Whether nothing has changed since the contact was made; then it was our request that made it."""
-    modified: Any = record.raw.get("dateModified")
-    return not modified
+    return not record.raw.get("dateModified")
 
 
 __all__ = ["BATCH", "Writer"]
