@@ -156,8 +156,8 @@ def test_a_pull_and_a_push_against_each_other_lose_nothing(served: Destination) 
 
 def test_a_pull_a_push_and_people_together_stay_below_the_limit(served: Destination) -> None:
     limits = served.connection.spec.limits
-    if len(limits) > 1:
-        pytest.skip("its limits count different requests")
+    if len(limits) != 1:
+        pytest.skip("documents no limit, or several that count different requests")
     people_there(Remote(served), 0, 1000)
     made = Contact.objects.bulk_create([Contact(first_name="Ann", email=f"new{n}@example.com") for n in range(60)])
     ContactPoint.objects.bulk_create(

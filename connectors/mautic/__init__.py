@@ -1,0 +1,1 @@
+"""Mautic contacts: a marketing system that the customer hosts."""
