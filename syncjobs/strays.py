@@ -123,7 +123,7 @@ def store(connection: Connection, met: Sequence[Met]) -> None:
         columns = "connection_id, external_id, version, name, reference, values, seen_hash"
         with cursor.copy(f"COPY {Stray._meta.db_table} ({columns}) FROM STDIN") as copy:
             for record in met:
-                values = orjson.dumps(record.values).decode()
+                values = orjson.dumps(dict(record.values)).decode()
                 copy.write_row(
                     (
                         *(connection.pk, record.external_id, record.version, record.name, record.reference),

@@ -116,7 +116,8 @@ class FieldSpec:
 
     `options` are (value, label) of everything it takes, empty where it is free. Where they hang on another field,
     `depends_on` is that field's key and `options_by` their share for each of its values: the stages of each pipeline.
-    `remote_id` is the field's own id in the remote system, where it has one besides its key.
+    `remote_id` is the field's own id in the remote system, where it has one besides its key; `remote_type` the remote
+    system's own word for the type, where that says more than `type` does: an amount with its currency, a reference.
     """
 
     key: str
@@ -131,6 +132,7 @@ class FieldSpec:
     depends_on: str = ""
     options_by: tuple[tuple[str, Options], ...] = ()
     remote_id: str = ""
+    remote_type: str = ""
 
 
 class ReadMode(StrEnum):

@@ -32,7 +32,10 @@ DESTINATIONS = sorted(
 )
 
 # Creating contacts one by one, in batches, or by an import; not attributes, properties or lists.
-WRITES = r"((?<!properties/)contacts(/batch(/upsert|/update|/create)?|/import)?|people:(batchC|c)reateContacts?)$"
+WRITES = (
+    r"((?<!properties/)contacts(/batch(/upsert|/update|/create)?|/import)?|people:(batchC|c)reateContacts?"
+    r"|/rest/\d+/\w+/batch)$"
+)
 
 
 class Destination:

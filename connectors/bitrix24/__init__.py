@@ -1,0 +1,1 @@
+"""Bitrix24: contacts, deals, leads and companies of one portal."""
