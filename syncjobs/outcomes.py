@@ -92,7 +92,7 @@ WHERE id = %(run)s RETURNING cancel_requested
 class Settled:
     """A plan item with its outcome: what the remote system said, or what the plan alone decided.
 
-    `changes` are the values of their record before and after, by field, where they are to be kept.
+    `changes` are the values of their record before and after, by field; without them, those of the item are kept.
     """
 
     item: Pending
@@ -234,7 +234,7 @@ def store_items(run: Run, settled: Sequence[Settled]) -> None:
         for s in told:
             external_id = (s.outcome.external_id if s.outcome else "") or s.item.external_id
             fields = orjson.dumps(list(s.item.fields)).decode()
-            changes = orjson.dumps(s.changes).decode() if s.changes else None
+            changes = orjson.dumps(s.changes).decode() if s.changes else s.item.changes.decode() or None
             row = (run.pk, s.item.contact_id, external_id, _action(s), _sentence(s), fields, changes, now)
             copy.write_row(row)
 

@@ -68,6 +68,8 @@ class PlanItem:
             snapshot=bytes(memoryview(orjson.dumps(self.snapshot))) if self.snapshot else b"",
             error=self.error,
             rivals=self.rivals,
+            # Of a record that is made here, the contact itself tells.
+            changes=bytes(memoryview(orjson.dumps(self.changes()))) if self.change and self.external_id else b"",
         )
 
 
@@ -86,6 +88,7 @@ class Pending:
     snapshot: bytes
     error: ApiError | None
     rivals: tuple[str, ...]
+    changes: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)

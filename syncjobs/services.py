@@ -18,7 +18,7 @@ from django_q.tasks import async_task
 from connectors.core.errors import RECOVERY, ErrorKind
 from connectors.models import Connection
 from contacts.models import Contact
-from syncjobs import counts, enqueue, estimates, states
+from syncjobs import counts, enqueue, estimates, states, undo
 from syncjobs.errors import Refused
 from syncjobs.models import ContactSync, Cursor, ReviewItem, Route, Run, Stray, StrayKey
 from syncjobs.outcomes import BACKOFF_BASE_SECONDS, BACKOFF_LONGEST_SECONDS
@@ -161,6 +161,14 @@ def forget_records(connection: Connection) -> None:
 def start_pull(connection: Connection) -> None:
     """Asks a worker to read what the connection holds into the hub now."""
     async_task("syncjobs.tasks.pull_now", connection.pk, group=f"pull {connection.key}")
+
+
+@transaction.atomic
+def start_undo(run: Run, *, by: str, dry_run: bool = False) -> Run:
+    """Asks a worker to take the run back, and answers the run that does it. Raises Refused."""
+    made = undo.begin(run, trigger=by, dry_run=dry_run)
+    async_task("syncjobs.tasks.undo_run", run.pk, made.pk, group=f"undo {run.pk}")
+    return made
 
 
 def start_route(route: Route, *, full: bool = False) -> None:

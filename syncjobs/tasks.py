@@ -11,7 +11,7 @@ from django.utils import timezone
 from connectors import oauth
 from connectors import services as connections
 from connectors.models import Connection
-from syncjobs import counts, route_runs, routes, runs, services
+from syncjobs import counts, route_runs, routes, runs, services, undo
 from syncjobs.errors import Refused
 from syncjobs.models import ContactSync, Route, Run, RunItem, RunKind, RunStatus
 from syncjobs.pull import pull
@@ -63,6 +63,14 @@ def run_route(route_id: int, full: bool = False) -> None:
         return
     with contextlib.suppress(Refused):
         route_runs.run_route(route, trigger="schedule", full=full)
+
+
+def undo_run(run_id: int, made_id: int) -> None:
+    """Takes a run back; nothing where that was begun before, as half of it would be found changed since."""
+    run = Run.objects.select_related("connection").filter(pk=run_id).first()
+    made = Run.objects.filter(pk=made_id, status=RunStatus.RUNNING).first()
+    if run is not None and made is not None and not runs.is_alive(made.pk):
+        undo.undo(run, made)
 
 
 def renew_access() -> None:

@@ -14,7 +14,7 @@ from rest_framework.views import APIView
 
 from connectors import services as connections
 from syncjobs import queue, runs, services
-from syncjobs.api.serializers import RunItemSerializer, RunSerializer, RunStartedSerializer
+from syncjobs.api.serializers import RunItemSerializer, RunSerializer, RunStartedSerializer, RunUndoSerializer
 from syncjobs.errors import Refused
 from syncjobs.models import Run, RunItem, RunKind, RunStatus
 
@@ -84,6 +84,20 @@ class RunCancelView(APIView):
             raise Refused(_("The run is over."), "run_over", 409)
         run.refresh_from_db()
         return Response(RunSerializer(run).data)
+
+
+class RunUndoView(APIView):
+    """Takes a finished run back, or says what that would do. What changed since is skipped and listed as its items."""
+
+    @extend_schema(
+        request=RunUndoSerializer, responses={202: RunStartedSerializer}, operation_id="runs_undo", tags=TAGS
+    )
+    def post(self, request: Request, pk: int) -> Response:
+        run = generics.get_object_or_404(Run.objects.select_related("connection"), pk=pk)
+        form = RunUndoSerializer(data=request.data)
+        form.is_valid(raise_exception=True)
+        made = services.start_undo(run, by=request.user.get_username(), dry_run=form.validated_data["dry_run"])
+        return Response({"run": made.pk}, status=202)
 
 
 class PushView(APIView):

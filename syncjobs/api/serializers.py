@@ -173,3 +173,7 @@ class RunItemSerializer(serializers.ModelSerializer):
         model = RunItem
         fields = ["id", "contact_id", "external_id", "action", "message", "fields", "at"]
         read_only_fields = fields
+
+
+class RunUndoSerializer(serializers.Serializer):
+    dry_run = serializers.BooleanField(default=False)

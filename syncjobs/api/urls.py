@@ -16,6 +16,7 @@ urlpatterns = [
     path("v3/runs", runs.RunListView.as_view()),
     path("v3/runs/<int:pk>", runs.RunView.as_view()),
     path("v3/runs/<int:pk>/items", runs.RunItemsView.as_view()),
+    path("v3/runs/<int:pk>/undo", runs.RunUndoView.as_view()),
     path("v3/runs/<int:pk>/cancel", runs.RunCancelView.as_view()),
     path("v3/connections/<slug:key>/push", runs.PushView.as_view()),
     path("v1/webhooks/<slug:connector>/<str:event_type>", webhooks.receive),
