@@ -11,6 +11,8 @@ from connectors.bitrix24.wire import encode, is_list
 from connectors.core.errors import ApiError, ErrorKind
 from connectors.core.types import Change
 
+REFERENCE = "$result["
+
 
 class Builder:
     """Makes bodies for one entity; `region` is that of phone numbers without a country code."""
@@ -35,6 +37,7 @@ class Builder:
                     made[key] = rows
             elif change.external_id or value not in (None, "", []):
                 made[key] = encode(value, known[key])
+            _check(made.get(key), key)
         return made
 
     def _rows(self, change: Change, key: str, value: Any, held: Mapping[str, Any]) -> list[dict[str, str]]:
@@ -42,3 +45,10 @@ class Builder:
             return new_rows(key, points(value))
         before = (change.before or {}).get(key)
         return changes(key, rows_of(held.get(key)), value, before, comparer(key, self._region))
+
+
+def _check(value: Any, key: str) -> None:
+    """Whether a batch takes such a text apart wherever it stands is not documented (sheet 6)."""
+    if REFERENCE in str(value):
+        sentence = f"Bitrix24 would take {REFERENCE}…] in this value for a reference of its own; write it otherwise."
+        raise ApiError(ErrorKind.DATA, sentence, field=key)

@@ -10,7 +10,7 @@ from connectors.bitrix24.commands import PAGE, Answer, Command, Reference
 from connectors.bitrix24.entities import ID
 from connectors.core.errors import ApiError, ErrorKind
 
-_UNORDERED = "Bitrix24's answer does not list what was asked for."
+UNORDERED = "Bitrix24's answer does not list what was asked for."
 
 Rows = list[dict[str, Any]]
 
@@ -65,7 +65,7 @@ def unchain(answer: Answer, commands: int, after: int) -> Chained:
             return found
         if any(one >= other for one, other in zip([found.last, *ids], ids, strict=False)):
             # Page one came back, or the portal ignores order or filter: what is above for certain counts.
-            found.error = None if found.pages else ApiError(ErrorKind.TRANSIENT, _UNORDERED)
+            found.error = None if found.pages else ApiError(ErrorKind.TRANSIENT, UNORDERED)
             return found
         if ids:
             found.pages.append(rows)

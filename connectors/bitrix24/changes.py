@@ -57,7 +57,7 @@ class Changes:
     def end(self) -> dict[str, Any]:
         """The cursor from which the next read of changes begins."""
         if self.mark is not None:
-            self.since = max(self.since, self.mark - OVERLAP)
+            self.since = self.mark - OVERLAP
         self.after, self.mark = 0, None
         return self.cursor()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
@@ -30,12 +31,21 @@ class Command:
     params: Mapping[str, Any] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        # Of what people wrote every letter is encoded, so that it is never taken for a reference.
-        pairs = (
-            f"{quote(name, safe='[]')}={value if isinstance(value, Reference) else quote(_text(value), safe='')}"
-            for name, value in _flat(self.params)
-        )
+        pairs = (f"{_name(path)}={_value(value)}" for path, value in _flat(self.params))
         return f"{self.method}?{'&'.join(pairs)}"
+
+
+@lru_cache(maxsize=4_096)
+def _name(path: str) -> str:
+    return quote(path, safe="[]")
+
+
+def _value(value: Any) -> str:
+    """Of what people wrote every letter is encoded, so that it is never taken for a reference."""
+    if isinstance(value, Reference):
+        return value
+    text = "" if value is None else str(value)
+    return text if text.isascii() and text.isalnum() else quote(text, safe="")
 
 
 def _flat(params: Mapping[str, Any] | Sequence[Any], path: str = "") -> Iterator[tuple[str, Any]]:
@@ -46,10 +56,6 @@ def _flat(params: Mapping[str, Any] | Sequence[Any], path: str = "") -> Iterator
             yield from _flat(value, at)
         else:
             yield at, value
-
-
-def _text(value: Any) -> str:
-    return "" if value is None else str(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +96,14 @@ def answer_of(body: Any, keys: Sequence[str], seconds: float) -> Answer:
     result = body.get("result") if isinstance(body, dict) else None
     if not isinstance(result, dict):
         raise ApiError(ErrorKind.TRANSIENT, "Bitrix24's answer is not that of a batch.")
-    parts = (_by_key(result.get(name), keys) for name in ("result", "result_error", "result_next", "result_time"))
-    return Answer(*parts, started=moment(_member(body.get("time"), "date_start")), seconds=seconds)
+    return Answer(
+        _by_key(result.get("result"), keys),
+        _by_key(result.get("result_error"), keys),
+        _by_key(result.get("result_next"), keys),
+        _by_key(result.get("result_time"), keys),
+        moment(_member(body.get("time"), "date_start")),
+        seconds,
+    )
 
 
 def _by_key(part: Any, keys: Sequence[str]) -> Mapping[str, Any]:

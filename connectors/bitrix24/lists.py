@@ -5,17 +5,35 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from connectors.bitrix24.chains import Chained, Rows, chain, ids_of, unchain
+from connectors.bitrix24.chains import UNORDERED, Chained, Rows, chain, ids_of, unchain
 from connectors.bitrix24.client import BitrixClient
 from connectors.bitrix24.commands import MOST, PAGE, Command
 from connectors.bitrix24.entities import ID, Entity
+from connectors.core.clock import Clock
 from connectors.core.errors import ApiError, ErrorKind
 from connectors.core.fanout import batched
 
 # A batch that takes longer is asked for with fewer pages: the portal cuts a request off after 60 s (sheet 7).
 SLOW_SECONDS, QUICK_SECONDS = 15.0, 5.0
 FEWEST_PAGES = 5
-MOST_TRIES = 6
+MOST_TRIES, MOST_WAITS = 6, 20
+PASSING = (ErrorKind.TRANSIENT, ErrorKind.RATE_LIMITED)
+
+
+class Patience:
+    """How often commands that failed inside a good answer are asked for again."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock, self._tries, self._waits = clock, 0, 0
+
+    def wait_out(self, error: ApiError) -> None:
+        """Raises the error when it is final, or has come too often."""
+        limited = error.kind is ErrorKind.RATE_LIMITED
+        self._waits, self._tries = self._waits + limited, self._tries + (not limited)
+        if error.kind not in PASSING or self._tries >= MOST_TRIES or self._waits > MOST_WAITS:
+            raise error
+        # Where a method's time is used up, the client's own limit waits besides.
+        self._clock.sleep(min(2.0**self._tries / 4, 10.0))
 
 
 class Lists:
@@ -27,13 +45,11 @@ class Lists:
 
     def first(self, select: Sequence[str]) -> tuple[int, Rows]:
         """The highest id there is, 0 for none, and the first page. Raises ApiError."""
-        commands = [self.newest_command(), *chain(self._method, select, {}, 0, 1)]
-        answer = self.client.batch(commands)
-        found = unchain(answer, 1, 0)
-        if found.error is not None:
-            raise found.error
-        newest = max(ids_of(answer.rows("newest")), default=0)
-        return newest, found.pages[0] if found.pages else []
+        rows = self.again([self.newest_command(), *chain(self._method, select, {}, 0, 1)])
+        ids = ids_of(rows("p0"))
+        if ids != sorted(ids):
+            raise ApiError(ErrorKind.TRANSIENT, UNORDERED)
+        return max(ids_of(rows("newest")), default=0), rows("p0")
 
     def newest_command(self) -> Command:
         asked = {"order": {ID: "DESC"}, "filter": {f">{ID}": 0}, "start": -1, "select": [ID]}
@@ -41,26 +57,22 @@ class Lists:
 
     def chained(self, select: Sequence[str], filters: Mapping[str, Any], after: int, pages: int) -> Chained:
         """Pages above `after`, at least one or the end. Raises ApiError when even the first fails for good."""
-        for tried in range(1, MOST_TRIES + 1):
+        patience = Patience(self.client.context.clock)
+        while True:
             asked = min(pages, self.pages_at_once)
             try:
                 answer = self.client.batch(chain(self._method, select, filters, after, asked))
             except ApiError as e:
                 # Heavy batches end in 5xx, HTML or nothing at all (sheet 12).
-                if e.kind is not ErrorKind.TRANSIENT or self.pages_at_once <= FEWEST_PAGES:
+                if e.kind is not ErrorKind.TRANSIENT or asked <= FEWEST_PAGES:
                     raise
-                self.pages_at_once = max(self.pages_at_once // 2, FEWEST_PAGES)
+                self.pages_at_once = max(asked // 2, FEWEST_PAGES)
                 continue
             self._pace(answer.seconds)
             found = unchain(answer, asked, after)
             if found.pages or found.ended:
                 return found
-            error = found.error or ApiError(ErrorKind.BUG, "A chain of pages stood still.")
-            if error.kind not in (ErrorKind.TRANSIENT, ErrorKind.RATE_LIMITED) or tried == MOST_TRIES:
-                raise error
-            # Of a method whose time is used up, the client's own limit waits.
-            self.client.context.clock.sleep(min(2.0**tried / 4, 10.0))
-        raise ApiError(ErrorKind.TRANSIENT, "Bitrix24 does not answer lists, not even short ones.")
+            patience.wait_out(found.error or ApiError(ErrorKind.BUG, "A chain of pages stood still."))
 
     def by_ids(
         self, ids: Iterable[str], select: Sequence[str]
@@ -92,21 +104,20 @@ class Lists:
     def again(self, commands: Sequence[Command]) -> Callable[[str], Rows]:
         """The rows of every command by its key, after asking anew for those that failed for a while."""
         results: dict[str, Rows] = {}
+        patience = Patience(self.client.context.clock)
         left = list(commands)
-        for tried in range(MOST_TRIES):
+        while left:
             answer = self.client.batch(left)
-            failed: list[Command] = []
+            failed: dict[str, ApiError] = {}
             for command in left:
                 try:
                     results[command.key] = answer.rows(command.key)
                 except ApiError as e:
-                    if e.kind not in (ErrorKind.TRANSIENT, ErrorKind.RATE_LIMITED) or tried == MOST_TRIES - 1:
-                        raise
-                    failed.append(command)
-            if not failed:
-                break
-            left = failed
-            self.client.context.clock.sleep(min(2.0**tried / 4, 10.0))
+                    failed[command.key] = e
+            left = [command for command in left if command.key in failed]
+            if left:
+                final = (e for e in failed.values() if e.kind not in PASSING)
+                patience.wait_out(next(final, failed[left[0].key]))
         return results.__getitem__
 
     def _pace(self, seconds: float) -> None:

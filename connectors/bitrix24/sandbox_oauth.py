@@ -69,7 +69,7 @@ class Authority:
                 raise refused(400, "invalid_grant", "Refresh token expired")
             self.refresh.remove(asked["refresh_token"])
             self.refreshes += 1
-        elif self.codes.pop(asked.get("code", ""), 0.0) < self._clock.monotonic():
+        elif self.codes.pop(asked.get("code", ""), -1.0) < self._clock.monotonic():
             raise refused(400, "invalid_grant", "Authorization code expired")
         return SandboxReply(200, self.issue())
 

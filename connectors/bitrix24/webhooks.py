@@ -74,7 +74,7 @@ class BitrixWebhooks(WebhookAdapter):
     def _each(self, method: str, url: str, events: Sequence[str]) -> None:
         for some in batched(events, MOST):
             asked = [Command(f"e{n}", method, {"event": event, "handler": url}) for n, event in enumerate(some)]
-            answer = self._connector.client.batch(asked)
+            answer = self._connector.client.batch_write(asked, repeatable=True)
             for command in asked:
                 error = answer.error(command.key)
                 # Another process may have been quicker.

@@ -170,7 +170,7 @@ class Writer:
     def _carry_out(self, lane: str, rows: Sequence[Row], *, repeatable: bool) -> Answer:
         method = self._entity.method(_VERBS[lane])
         try:
-            answer = self._client.batch(
+            answer = self._client.batch_write(
                 [Command(f"w{n}", method, row.params) for n, row in enumerate(rows)], repeatable=repeatable
             )
         except ApiError as e:
