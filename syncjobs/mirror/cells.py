@@ -19,6 +19,8 @@ Encoder = Callable[[Any], str]
 # U+0000 has no place in PostgreSQL's texts.
 _ESCAPES = {0: None, ord("\\"): "\\\\", ord("\t"): "\\t", ord("\n"): "\\n", ord("\r"): "\\r"}
 _SPECIAL = re.compile(r"[\0\\\t\n\r]")
+_ESCAPED = re.compile(r"\\([\\tnr])")
+_UNESCAPES = {"\\": "\\", "t": "\t", "n": "\n", "r": "\r"}
 _NUMERAL = re.compile(r"[+-]?(\d{1,1000}(\.\d{0,1000})?|\.\d{1,1000})([eE][+-]?\d{1,3})?")
 _WHOLE = re.compile(r"[+-]?\d{1,19}")
 _MOST = 2**63
@@ -30,6 +32,11 @@ class Misfit(ValueError):
 
 def escaped(text: str) -> str:
     return text.translate(_ESCAPES) if _SPECIAL.search(text) else text
+
+
+def unescaped(cell: str) -> str:
+    """The text that a cell of COPY stands for."""
+    return _ESCAPED.sub(lambda found: _UNESCAPES[found[1]], cell)
 
 
 def text(value: Any) -> str:

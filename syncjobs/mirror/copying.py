@@ -14,7 +14,7 @@ from django.utils import timezone
 from connectors.core.base import Connector
 from connectors.core.errors import CursorExpired
 from connectors.core.fanout import ahead, batched
-from connectors.core.types import Deletes, Page, ReadMode, ReadQuery, RemoteRecord
+from connectors.core.types import Deletes, Page, ReadMode, ReadQuery
 from syncjobs.mirror import database
 from syncjobs.mirror.layout import Row, id_fits
 from syncjobs.mirror.load import Loader, Stored
@@ -42,10 +42,9 @@ WHERE id = %s RETURNING cancel_requested
 
 @dataclass
 class Batch:
-    """Rows to be stored together, with the records of those that may have to be stored bare."""
+    """What is to be stored together. `unfit` are ids that the table's key cannot hold."""
 
     rows: list[Row] = field(default_factory=list)
-    records: list[RemoteRecord] = field(default_factory=list)
     deleted_ids: list[str] = field(default_factory=list)
     unfit: list[str] = field(default_factory=list)
 
@@ -83,7 +82,7 @@ class Copying:
         self._tell_misfits()
 
     def _lay_out(self) -> None:
-        self.layout = self.table.layout()
+        self.layout = self.table.layout(self.connector.readers(self.mirror.entity))
         self.loader = Loader(self.table, self.layout)
 
     def _read(self, reading: Reading) -> None:
@@ -121,7 +120,6 @@ class Copying:
         try:
             for page, found in fetched:
                 batch.rows += found.rows
-                batch.records += found.records
                 batch.deleted_ids += found.deleted_ids
                 batch.unfit += found.unfit
                 late = time.monotonic() - since > STORE_AFTER_SECONDS
@@ -140,7 +138,6 @@ class Copying:
         for record in page.records:
             if id_fits(record.id, id_type):
                 batch.rows.append(self.layout.row(record))
-                batch.records.append(record)
             else:
                 batch.unfit.append(record.id)
         batch.deleted_ids += page.deleted_ids
@@ -148,8 +145,7 @@ class Copying:
 
     def _store(self, batch: Batch) -> Stored:
         """Six statements for new rows, as many again where some have changed, whatever their number."""
-        by_id = {record.id: record for record in batch.records}
-        stored = self.loader.store(batch.rows, lambda row: self.layout.bare(by_id[row.id]))
+        stored = self.loader.store(batch.rows)
         for row in batch.rows:
             if row.misfits:
                 self._misfits.update(row.misfits)

@@ -3,24 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from connectors.core.types import RemoteRecord
-from syncjobs.mirror.cells import ENCODERS, NULL, Misfit, as_json, escaped
+from syncjobs.mirror.cells import NULL, as_json, escaped, unescaped
+from syncjobs.mirror.columns import Column, Memory, Valued
+from syncjobs.mirror.names import RAW
 from syncjobs.mirror.types import ColumnType
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A field and the column that holds it. One that is not `filled` keeps what it has: its field is gone."""
-
-    key: str
-    name: str
-    type: str
-    as_it_came: bool = False
-    filled: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +26,19 @@ class Row:
 
 @dataclass
 class Layout:
-    """The columns beside our own, in the order in which they were made: so the marks of rows outlive new columns."""
+    """The columns beside our own, in the order in which they were made: so the marks of rows outlive new columns.
+
+    `readers` are the connector's, where the values of a record depend on nothing but its raw ones.
+    """
 
     columns: Sequence[Column]
     id_type: str = ColumnType.TEXT
+    readers: Mapping[str, Callable[[Any], Any]] | None = None
 
     def __post_init__(self) -> None:
-        self._plan = [(c.key, ENCODERS[c.type], c.name, _source(c)) for c in self.columns if c.filled]
+        plan = [c for c in self.columns if c.filled]
+        self._by_value = [Valued(c) for c in plan]
+        self._by_raw = [Memory(c, self.readers.get(c.key)) for c in plan] if self.readers is not None else None
         # Gone columns take part in the mark as empty ones do.
         self._gaps = [i for i, c in enumerate(self.columns) if not c.filled]
 
@@ -50,30 +47,22 @@ class Layout:
         """The names of the columns that rows have cells for."""
         return [c.name for c in self.columns if c.filled]
 
-    def rows(self, records: Sequence[RemoteRecord]) -> list[Row]:
-        return [self.row(record) for record in records]
-
     def row(self, record: RemoteRecord) -> Row:
         """Whatever does not fit its column is left out of it and kept beside, as it came."""
-        cells: list[str] = []
         misfits: dict[str, Any] = {}
-        values, raw = record.values, record.raw
-        for key, encode, name, source in self._plan:
-            value = source(values.get(key), raw.get(key)) if source else values.get(key)
-            if value is None:
-                cells.append(NULL)
-                continue
-            try:
-                cells.append(encode(value))
-            except (Misfit, ValueError, OverflowError):
-                cells.append(NULL)
-                misfits[name] = value
+        if self._by_raw is None:
+            cells = [valued.cell(record, misfits) for valued in self._by_value]
+        else:
+            cells = _from_raw(self._by_raw, record.raw, misfits)
         return self._row(record.id, cells, misfits)
 
-    def bare(self, record: RemoteRecord) -> Row:
-        """The record with all its values beside its columns, for one that PostgreSQL refuses otherwise."""
-        values = {name: record.values.get(key) for key, _encode, name, _source in self._plan}
-        return self._row(record.id, [NULL] * len(self._plan), {k: v for k, v in values.items() if v is not None})
+    def bare(self, row: Row) -> Row:
+        """The row with all its values beside its columns, for one that PostgreSQL refuses otherwise."""
+        *cells, kept = row.cells.split("\t")
+        values = {name: unescaped(cell) for name, cell in zip(self.filled, cells, strict=True) if cell != NULL}
+        if kept != NULL:
+            values[RAW] = unescaped(kept)
+        return self._row(row.id, [NULL] * len(cells), values)
 
     def _row(self, number: str, cells: list[str], misfits: dict[str, Any]) -> Row:
         kept = escaped(as_json(misfits)) if misfits else NULL
@@ -87,7 +76,8 @@ class Layout:
             end -= 1
         line = "\t".join([kept, *marked[:end]]).encode("utf-8", "replace")
         mark = hashlib.blake2b(line, digest_size=16).hexdigest()
-        return Row(number, "\t".join([*cells, kept]), mark, tuple(misfits))
+        cells.append(kept)
+        return Row(number, "\t".join(cells), mark, tuple(misfits))
 
 
 def id_fits(number: str, id_type: str) -> bool:
@@ -97,19 +87,20 @@ def id_fits(number: str, id_type: str) -> bool:
     return number.isascii() and number.lstrip("-").isdecimal() and -(2**63) <= int(number) < 2**63
 
 
-def _source(column: Column) -> Any:
-    if column.as_it_came:
-        return _as_it_came
-    return _exact if column.type == ColumnType.NUMERIC else None
-
-
-def _as_it_came(value: Any, raw: Any) -> Any:
-    """The remote's own list where it has one: ids and kinds of its members are in it alone."""
-    if value is None or value == []:
-        return None
-    return raw if isinstance(raw, list | dict) else value
-
-
-def _exact(value: Any, raw: Any) -> Any:
-    """The digits as they were written; a float holds no more than 17 of them."""
-    return raw if value is not None and isinstance(raw, str) and isinstance(value, int | float) else value
+def _from_raw(plan: Sequence[Memory], raw: Mapping[str, Any], misfits: dict[str, Any]) -> list[str]:
+    """The hot loop of a read: most values have been met before, and cost no more than looking them up."""
+    cells: list[str] = []
+    get = raw.get
+    for memory in plan:
+        value = get(memory.key)
+        if value is None:
+            cells.append(NULL)
+            continue
+        if type(value) is str:
+            cell = memory.known.get(value)
+        elif value is False:
+            cell = memory.at_false
+        else:
+            cell = None
+        cells.append(memory.cell(value, misfits) if cell is None else cell)
+    return cells

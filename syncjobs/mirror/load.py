@@ -26,7 +26,8 @@ UPDATE {table} t SET ({names}, {synced}, {deleted}) = ROW({staged}, clock_timest
 FROM mirror_stage s WHERE t.{id} = s.{id}
 """
 _DELETE = """
-UPDATE {table} SET {deleted} = clock_timestamp(), {synced} = clock_timestamp() WHERE {id} = ANY(%s::{id_type}[]) AND {deleted} IS NULL
+UPDATE {table} SET {deleted} = clock_timestamp(), {synced} = clock_timestamp()
+WHERE {id} = ANY(%s::{id_type}[]) AND {deleted} IS NULL
 """
 _NOTE = "INSERT INTO {seen} (entity, id) SELECT %s, unnest(%s::text[])"
 _FORGET = "DELETE FROM {seen} WHERE entity = %s"
@@ -34,8 +35,6 @@ _MISSING = """
 SELECT {id}::text FROM {table} t WHERE {deleted} IS NULL AND {synced} < %s
     AND NOT EXISTS (SELECT FROM {seen} s WHERE s.entity = %s AND s.id = t.{id}::text)
 """
-
-Bare = Callable[[Row], Row]
 
 
 @dataclass
@@ -61,8 +60,8 @@ class Loader:
         self._names["names"] = sql.SQL(", ").join(map(quoted, written))
         self._names["staged"] = sql.SQL(", ").join(sql.SQL("s.{}").format(quoted(name)) for name in written)
 
-    def store(self, rows: Sequence[Row], bare: Bare) -> Stored:
-        """Stores each row once. One that PostgreSQL refuses is stored as `bare` makes it."""
+    def store(self, rows: Sequence[Row]) -> Stored:
+        """Stores each row once. One that PostgreSQL refuses keeps its values beside its columns."""
         latest = {row.id: row for row in rows}
         held = self._held(list(latest))
         stored = Stored()
@@ -77,9 +76,9 @@ class Loader:
                 changed.append(row)
         stored.created, stored.updated = len(new), len(changed)
         if new:
-            self._halving(new, self._copy_new, bare, stored.refused)
+            self._halving(new, self._copy_new, stored.refused)
         if changed:
-            self._halving(changed, self._change, bare, stored.refused)
+            self._halving(changed, self._change, stored.refused)
         return stored
 
     def delete(self, ids: Sequence[str]) -> int:
@@ -119,9 +118,7 @@ class Loader:
             cursor.execute(self._sql(_HELD), [ids])
             return {number: (mark.replace("-", ""), alive) for number, mark, alive in cursor.fetchall()}
 
-    def _halving(
-        self, rows: Sequence[Row], write: Callable[[Sequence[Row]], None], bare: Bare, refused: list[str]
-    ) -> None:
+    def _halving(self, rows: Sequence[Row], write: Callable[[Sequence[Row]], None], refused: list[str]) -> None:
         """Writes the rows; those that PostgreSQL refuses are found by halving, and written bare."""
         waiting = [list(rows)]
         while waiting:
@@ -137,7 +134,7 @@ class Loader:
                     log.warning("a row of %s was refused: %s", self.table.table, type(e).__name__)
                     refused.append(part[0].id)
                     with database.attempt():
-                        write([bare(part[0])])
+                        write([self.layout.bare(part[0])])
                     continue
                 half = len(part) // 2
                 waiting += [part[half:], part[:half]]

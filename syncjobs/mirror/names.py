@@ -1,4 +1,4 @@
-"""What schemas, tables and columns are called. Names come from remote systems: they are quoted wherever they are used."""
+"""What schemas, tables and columns are called. Names come from remote systems, so they are quoted wherever used."""
 
 from __future__ import annotations
 

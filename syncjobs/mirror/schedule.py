@@ -80,7 +80,7 @@ def start(mirror: MirrorEntity, *, full: bool, trigger: str) -> Run:
 
 
 def start_due(now: datetime) -> int:
-    """Asks for a run of every entity whose time has come; answers how many. What is under way is not asked for again."""
+    """Asks for a run of every entity whose time has come; answers how many. What is under way is left alone."""
     count = 0
     waiting = MirrorEntity.objects.filter(enabled=True, connection__enabled=True)
     waiting = waiting.exclude(connection__state=ConnectionState.NEEDS_ATTENTION).select_related("connection")

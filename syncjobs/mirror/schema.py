@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from django.db import Error
 from django.utils import timezone
@@ -12,7 +13,8 @@ from psycopg import sql
 from connectors.core.types import FieldSpec
 from syncjobs.mirror import database, fields, views
 from syncjobs.mirror.fields import Step
-from syncjobs.mirror.layout import Column, Layout
+from syncjobs.mirror.columns import Column
+from syncjobs.mirror.layout import Layout
 from syncjobs.mirror.names import DELETED_AT, HASH, ID, RAW, SYNCED_AT, quoted, schema_of, table_of
 from syncjobs.mirror.types import WIDENINGS
 from syncjobs.models import MirrorColumn, MirrorEntity, SchemaChange
@@ -20,6 +22,7 @@ from syncjobs.models import MirrorColumn, MirrorEntity, SchemaChange
 log = logging.getLogger(__name__)
 
 Kind = SchemaChange.Kind
+Readers = Mapping[str, Callable[[Any], Any]] | None
 # After these, records that did not change have values that the table does not hold.
 READ_AGAIN = (Kind.ADDED, Kind.WIDENED, Kind.PARKED, Kind.RETURNED, Kind.REMADE)
 
@@ -63,13 +66,13 @@ class Table:
             self._remember(changes, fresh=fresh)
         return changes
 
-    def layout(self) -> Layout:
+    def layout(self, readers: Readers = None) -> Layout:
         """As it stands in our records. Raises ValueError where the table was never made."""
         columns = [
             Column(c.key, c.column, c.type, c.as_it_came, filled=not c.superseded and c.gone_at is None)
             for c in self.mirror.columns.order_by("pk")
         ]
-        return Layout(columns, self._id_type())
+        return Layout(columns, self._id_type(), readers)
 
     def execute(self, statement: str, **parts: sql.Composable) -> None:
         """A statement in which {table} and the other names stand for quoted ones. No values travel in it."""
@@ -87,8 +90,8 @@ class Table:
         self.execute(_CREATE, **names)
         self.execute("CREATE TABLE IF NOT EXISTS {seen} (entity text NOT NULL, id text NOT NULL)", seen=self.seen)
         self.execute("CREATE INDEX IF NOT EXISTS _seen_by_id ON {seen} (entity, id)", seen=self.seen)
-        for column, words in _COMMENTS.items():
-            self._comment(column, words)
+        for own, words in _COMMENTS.items():
+            self._comment(own, words)
         # Whatever columns were known are made anew.
         for column in self.mirror.columns.all():
             self._add(column)
