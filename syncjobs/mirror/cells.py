@@ -49,9 +49,7 @@ def text(value: Any) -> str:
 
 def whole(value: Any) -> str:
     """Of a bigint: also from texts and from numbers without a fraction."""
-    if type(value) is str and _WHOLE.fullmatch(value.strip()):
-        value = int(value)
-    elif type(value) is float and value.is_integer():
+    if (type(value) is str and _WHOLE.fullmatch(value.strip())) or (type(value) is float and value.is_integer()):
         value = int(value)
     if type(value) is not int or not -_MOST <= value < _MOST:
         raise Misfit

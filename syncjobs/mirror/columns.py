@@ -25,49 +25,53 @@ class Column:
     filled: bool = True
 
 
-class Valued:
-    """A column whose values the records tell."""
-
-    def __init__(self, column: Column) -> None:
-        self._column = column
-
-    def cell(self, record: RemoteRecord, misfits: dict[str, Any]) -> str:
-        key = self._column.key
-        value = chosen(self._column, record.values.get(key), record.raw.get(key))
-        return encoded(self._column, value, misfits)
+def cell_of(column: Column, record: RemoteRecord, misfits: dict[str, Any]) -> str:
+    """The cell of a value that only the record can tell."""
+    value = chosen(column, record.values.get(column.key), record.raw.get(column.key))
+    return encoded(column, value, misfits)
 
 
-class Memory:
-    """A column whose values are made of raw ones by `reader`; the cells of those met before are kept in `known`.
+class Memory(dict[Any, str]):
+    """A column whose values are made of raw ones by the connector's `reader`: the cells of those met before, by raw.
 
-    `at_false` is the cell of false, which some systems say where there is nothing.
+    Only texts and None are remembered: 0 and false would be taken for each other. What does not fit goes to `misfits`.
     """
 
-    __slots__ = ("_column", "_reader", "at_false", "key", "known")
+    def __init__(self, column: Column, reader: Callable[[Any], Any], misfits: dict[str, Any]) -> None:
+        super().__init__({None: NULL})
+        self.column, self._reader, self._misfits = column, reader, misfits
 
-    def __init__(self, column: Column, reader: Callable[[Any], Any] | None) -> None:
-        self.key, self._column, self._reader = column.key, column, reader
-        self.known: dict[str, str] = {}
-        # A misfit is kept with each record that has it.
-        misfits: dict[str, Any] = {}
-        cell = self.cell(False, misfits)
-        self.at_false: str | None = None if misfits else cell
-
-    def cell(self, raw: Any, misfits: dict[str, Any]) -> str:
-        if self._reader is None:
-            return NULL
-        if self._column.as_it_came and raw and isinstance(raw, list | dict):
-            return structure(raw)
-        value = chosen(self._column, self._reader(raw), raw)
-        found = len(misfits)
-        cell = encoded(self._column, value, misfits)
-        if type(raw) is str and len(raw) <= _SHORT and len(self.known) < _REMEMBERED and len(misfits) == found:
-            self.known[raw] = cell
+    def __missing__(self, raw: Any) -> str:
+        value = self._reader(raw)
+        if type(raw) is not str:
+            return encoded(self.column, chosen(self.column, value, raw), self._misfits)
+        before = len(self._misfits)
+        cell = NULL if value is None else encoded(self.column, chosen(self.column, value, raw), self._misfits)
+        if len(raw) <= _SHORT and len(self) < _REMEMBERED and len(self._misfits) == before:
+            self[raw] = cell
         return cell
+
+
+class Lists:
+    """A column of lists or of things with parts, none of which is likely to be met again."""
+
+    __slots__ = ("_misfits", "_reader", "at_false", "column")
+
+    def __init__(self, column: Column, reader: Callable[[Any], Any], misfits: dict[str, Any]) -> None:
+        self.column, self._reader, self._misfits = column, reader, misfits
+        self.at_false = self.cell(False)
+        misfits.clear()
+
+    def cell(self, raw: Any) -> str:
+        if self.column.as_it_came and raw and isinstance(raw, list | dict):
+            return structure(raw)
+        return encoded(self.column, chosen(self.column, self._reader(raw), raw), self._misfits)
 
 
 def chosen(column: Column, value: Any, raw: Any) -> Any:
     """The decoded value, or the remote's own where that says more; None for nothing."""
+    if type(value) is str:
+        return value
     if column.as_it_came:
         # Ids and kinds of a list's members are in the raw one alone.
         return None if value is None or value == [] else raw if isinstance(raw, list | dict) else value

@@ -153,9 +153,9 @@ class Loader:
 
     def _copy(self, target: sql.Composable, rows: Sequence[Row]) -> None:
         statement = sql.SQL("COPY {target} ({id}, {names}) FROM STDIN").format(target=target, **self._pick())
-        block = "".join([f"{escaped(row.id)}\t{row.mark}\t{row.cells}\n" for row in rows])
+        block = b"".join([b"%b\t%b\t%b\n" % (escaped(row.id).encode(), row.mark.encode(), row.cells) for row in rows])
         with database.cursor() as cursor, cursor.copy(statement) as copy:
-            copy.write(block.encode("utf-8", "replace"))
+            copy.write(block)
 
     def _pick(self) -> dict[str, sql.Composable]:
         return {name: self._names[name] for name in ("id", "names")}

@@ -12,8 +12,8 @@ from psycopg import sql
 
 from connectors.core.types import FieldSpec
 from syncjobs.mirror import database, fields, views
-from syncjobs.mirror.fields import Step
 from syncjobs.mirror.columns import Column
+from syncjobs.mirror.fields import Step
 from syncjobs.mirror.layout import Layout
 from syncjobs.mirror.names import DELETED_AT, HASH, ID, RAW, SYNCED_AT, quoted, schema_of, table_of
 from syncjobs.mirror.types import WIDENINGS

@@ -1,6 +1,6 @@
 """The floor that a mirror is measured against: read, decode and COPY, and nothing else. No hub is involved.
 
-One chain of batches, JSON into values, values into the text of COPY, one transaction; neither limits, resuming, growing,
+One chain of batches, JSON into values, values into the text of COPY, one transaction; no limits, resuming, growing,
 comparing nor anything that a second run would need.
 """
 
