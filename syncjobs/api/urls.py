@@ -19,6 +19,7 @@ urlpatterns = [
     path("v3/runs/<int:pk>/undo", runs.RunUndoView.as_view()),
     path("v3/runs/<int:pk>/cancel", runs.RunCancelView.as_view()),
     path("v3/connections/<slug:key>/push", runs.PushView.as_view()),
+    path("v1/webhooks/<slug:system>", webhooks.receive_all),
     path("v1/webhooks/<slug:connector>/<str:event_type>", webhooks.receive),
     path("v1/webhooks/<slug:connector>/<str:event_type>/<str:token>", webhooks.receive),
 ]

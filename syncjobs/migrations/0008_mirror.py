@@ -5,6 +5,16 @@ import django.db.models.deletion
 import django.utils.timezone
 from django.db import migrations, models
 
+SYNC_LOGS = """
+CREATE VIEW sync_logs AS
+SELECT r.id, c.key AS connection, r.kind, nullif(r.entity, '') AS entity_type, nullif(r.mode, '') AS sync_type, r.status,
+    r.started_at, r.finished_at AS completed_at, r.created, r.updated, r.unchanged, r.deleted, r.failed,
+    r.created + r.updated + r.unchanged + r.deleted + r.failed AS records_processed, r.requests,
+    nullif(r.message, '') AS error_message
+FROM syncjobs_run r JOIN connectors_connection c ON c.id = r.connection_id
+WHERE NOT r.dry_run
+"""
+
 
 class Migration(migrations.Migration):
 
@@ -99,4 +109,5 @@ class Migration(migrations.Migration):
             model_name='mirrorcolumn',
             constraint=models.UniqueConstraint(condition=models.Q(('superseded', False)), fields=('mirror', 'key'), name='mirror_field_once'),
         ),
+        migrations.RunSQL(SYNC_LOGS, 'DROP VIEW sync_logs'),
     ]

@@ -16,7 +16,7 @@ from syncjobs.mirror.types import ColumnType
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A record as a line of COPY: its id, its cells, the last of them what did not fit, and the mark that tells of changes."""
+    """A record for COPY: its id, its cells, the last of them what did not fit, and the mark that tells of changes."""
 
     id: str
     cells: bytes
