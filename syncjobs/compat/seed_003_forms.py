@@ -8,7 +8,6 @@ from rest_framework import serializers
 from connectors import services as connections
 from connectors.api.fields import StrictCharField
 from connectors.models import Connection
-from syncjobs.models import RunStatus
 from syncjobs.models.mirror import LONGEST_INTERVAL
 
 SLUG = "bitrix24"
@@ -47,7 +46,7 @@ class MirrorStartedSerializer(serializers.Serializer):
 class MirrorLogSerializer(serializers.Serializer):
     run = serializers.IntegerField()
     sync_type = serializers.CharField()
-    status = serializers.ChoiceField(choices=RunStatus.choices)
+    status = serializers.CharField()
     started_at = serializers.DateTimeField()
     completed_at = serializers.DateTimeField(allow_null=True)
     created = serializers.IntegerField()
