@@ -17,6 +17,7 @@ from syncjobs.mirror import schedule
 from syncjobs.mirror.names import quoted
 from syncjobs.mirror.runs import mirror
 from syncjobs.models import MirrorEntity, Run
+from tests.api.conftest import client_of, operator  # noqa: F401 - fixtures
 from tests.engine.conftest import clock  # noqa: F401 - the fixture
 
 

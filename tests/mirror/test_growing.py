@@ -84,7 +84,18 @@ def test_a_field_of_another_type_loses_no_values(
 def test_names_that_are_no_names(portal: Mirrored) -> None:
     """Quotes, percent signs, two spellings of one name, our own columns' names, and names without end."""
     table = Table(portal.entity())
-    keys = ['a"; DROP TABLE contact; --', "100%s", "Same", "same", "SAME", "_hash", "_synced_at", "х" * 90, "х" * 89, ""]
+    keys = [
+        'a"; DROP TABLE contact; --',
+        "100%s",
+        "Same",
+        "same",
+        "SAME",
+        "_hash",
+        "_synced_at",
+        "х" * 90,
+        "х" * 89,
+        "",
+    ]
     specs = [FieldSpec(key, f"label {key}", FieldType.CHOICE, options=(("a'b", "x\0y"),)) for key in keys]
     table.grow(specs)
     types = portal.types()
