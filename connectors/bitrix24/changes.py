@@ -10,7 +10,7 @@ from typing import Any
 from connectors.bitrix24.chains import Rows, chain, ids_of, unchain
 from connectors.bitrix24.commands import MOST, PAGE, Answer, Command, moment
 from connectors.bitrix24.entities import CHANGED, ID
-from connectors.bitrix24.lists import Lists
+from connectors.bitrix24.lists import Lists, Patience
 from connectors.core.errors import ApiError, ErrorKind
 from connectors.core.types import ReadQuery
 
@@ -64,7 +64,7 @@ class Changes:
     def pages(self, select: Sequence[str]) -> Iterator[Rows]:
         """Lists of records, at least one request. Raises ApiError."""
         pages, ended, looked = _FIRST_PAGES, False, False
-        newest = self.newest
+        newest, patience = self.newest, Patience(self.lists.client.context.clock)
         while not ended:
             beside = [] if looked else [self._newer(select) if self.newest else self.lists.newest_command()]
             commands = chain(self._method, select, self._filters(), self.after, pages)
@@ -72,7 +72,8 @@ class Changes:
             self.mark = self.mark or answer.started
             found = unchain(answer, len(commands), self.after)
             if found.error is not None and not found.pages:
-                raise found.error
+                patience.wait_out(found.error)
+                continue
             for rows in found.pages:
                 newest = max(newest, int(rows[-1][ID]))
                 yield rows

@@ -17,10 +17,11 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownF
 from unfold.decorators import display
 
 from contacts.models import Contact
-from syncjobs import overview, progress, runs
+from syncjobs import overview, progress, runs, services
 from syncjobs.admin.badges import ACTION_BADGES, RUN_BADGES
 from syncjobs.admin.dashboard import strip
 from syncjobs.admin.readonly import ReadOnlyAdmin
+from syncjobs.errors import Refused
 from syncjobs.models import Run, RunItem, RunStatus
 from syncjobs.sentences import translated
 
@@ -41,6 +42,7 @@ class RunAdmin(ReadOnlyAdmin):
         cancel = self.admin_site.admin_view(require_POST(self.cancel_view))
         return [
             path("<int:pk>/cancel/", cancel, name="run_cancel"),
+            path("<int:pk>/undo/", self.admin_site.admin_view(require_POST(self.undo_view)), name="run_undo"),
             path("<int:pk>/progress/", self.admin_site.admin_view(self.progress_view), name="run_progress"),
             *super().get_urls(),
         ]
@@ -78,6 +80,18 @@ class RunAdmin(ReadOnlyAdmin):
         else:
             self.message_user(request, _("The run is over."), messages.WARNING)
         return redirect(reverse("admin:syncjobs_run_change", args=[pk]))
+
+    def undo_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Takes the run back, or, with `dry_run`, shows what that would do."""
+        run = get_object_or_404(Run.objects.select_related("connection"), pk=pk)
+        if not request.user.has_perm("connectors.change_connection"):
+            raise PermissionDenied
+        try:
+            made = services.start_undo(run, by=request.user.get_username(), dry_run="dry_run" in request.POST)
+        except Refused as e:
+            self.message_user(request, e.message, messages.WARNING)
+            return redirect(reverse("admin:syncjobs_run_change", args=[pk]))
+        return redirect(reverse("admin:syncjobs_run_change", args=[made.pk]))
 
     @display(description=gettext_lazy("run"), ordering="id")
     def title(self, run: Run) -> str:
@@ -140,15 +154,18 @@ def progress_context(request: HttpRequest, run: Run) -> dict[str, Any]:
     """What the run's cards and bar show."""
     names = ("created", "updated", "unchanged", "skipped", "failed", "conflicts", "deleted")
     traffic = ("requests", "retries", "rate_limit_hits")
+    may_change, running = request.user.has_perm("connectors.change_connection"), run.status == RunStatus.RUNNING
+    changed_something = bool(run.created or run.updated) and not run.dry_run
     return {
         "run": run,
-        "running": run.status == RunStatus.RUNNING,
+        "running": running,
         "variant": RUN_BADGES[run.status],
         "progress": progress.of(run),
         "message": translated(run.message),
         "results": [_counter(run, name) for name in names],
         "traffic": [_counter(run, name) for name in traffic],
-        "may_stop": request.user.has_perm("connectors.change_connection"),
+        "may_stop": may_change,
+        "may_undo": may_change and changed_something and not running,
     }
 
 

@@ -176,4 +176,4 @@ class RunItemSerializer(serializers.ModelSerializer):
 
 
 class RunUndoSerializer(serializers.Serializer):
-    dry_run = serializers.BooleanField(default=False)
+    dry_run = serializers.BooleanField(help_text="true: only say what would happen.")

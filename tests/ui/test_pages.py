@@ -99,6 +99,7 @@ def test_a_viewer_may_post_nothing(person: Callable[[str], Any], connection: Con
         "connection_push": [connection.pk],
         "connection_pull": [connection.pk],
         "run_cancel": [run.pk],
+        "run_undo": [run.pk],
         "contact_queue": [contact.pk, connection.pk],
         "contacts_contact_import": [],
         "connectors_connection_change": [connection.pk],
@@ -122,6 +123,20 @@ def test_a_pull_is_started_from_the_connections_page(
     Connection.objects.update(enabled=False)
     assert "is disabled" in browser.post(pull, follow=True).content.decode()
     assert len(asked) == 1
+
+
+def test_a_run_is_undone_from_its_page(browser: Client, connection: Connection) -> None:
+    run = runs.start(connection, RunKind.PUSH, trigger="test")
+    page = reverse("admin:syncjobs_run_change", args=[run.pk])
+    assert reverse("admin:run_undo", args=[run.pk]) not in browser.get(page).content.decode()
+    type(run).objects.filter(pk=run.pk).update(created=1)
+    runs.finish(run, RunStatus.DONE)
+    address = reverse("admin:run_undo", args=[run.pk])
+    assert address in browser.get(page).content.decode()
+    answer = browser.post(address, {"dry_run": "1"})
+    made = type(run).objects.latest("id")
+    assert (made.dry_run, made.trigger.endswith(f"undo {run.pk}")) == (True, True)
+    assert answer["Location"] == reverse("admin:syncjobs_run_change", args=[made.pk])
 
 
 def test_a_connection_that_waits_for_somebody_is_named_above_all(browser: Client, connection: Connection) -> None:

@@ -12,7 +12,7 @@ from connectors.bitrix24.connector import Bitrix24
 from connectors.bitrix24.sandbox import BitrixSandbox
 from connectors.core.clock import ManualClock
 from connectors.core.sandbox import Fault
-from connectors.core.types import CONTACTS, Change, MatchKey, Op, ReadQuery
+from connectors.core.types import CONTACTS, Change, MatchKey, Op, ReadMode, ReadQuery
 from tests.clock import SharedClock
 
 Connect = Callable[..., Bitrix24]
@@ -70,6 +70,16 @@ def test_time_that_others_have_used_is_waited_for(connect: Connect, used: float)
     assert met == 10_000
     # Of a batch, those commands are refused whose method has no time left; the request itself is not.
     assert statuses(sandbox) == {200}
+    assert sandbox.clock.monotonic() >= 400
+
+
+def test_changes_wait_for_a_method_s_time_too(connect: Connect) -> None:
+    sandbox = BitrixSandbox(ManualClock(), people=10)
+    since = sandbox.clock.now()
+    sandbox.person_updates("3", NAME="Renamed")
+    sandbox.operating.spend("crm.contact.list", 481.0)
+    pages = connect(sandbox, rps=None).read(ReadQuery(mode=ReadMode.CHANGES, since=since))
+    assert [record.id for page in pages for record in page.records] == ["3"]
     assert sandbox.clock.monotonic() >= 400
 
 
