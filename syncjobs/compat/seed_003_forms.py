@@ -33,7 +33,7 @@ class HandlerQuerySerializer(AccountQuerySerializer):
 
 
 class MirrorStartSerializer(serializers.Serializer):
-    sync_type = serializers.ChoiceField(choices=SYNC_TYPES, default="incremental")
+    sync_type = serializers.ChoiceField(choices=SYNC_TYPES)
 
 
 class MirrorStartedSerializer(serializers.Serializer):

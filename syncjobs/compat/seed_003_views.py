@@ -44,8 +44,8 @@ class StartView(APIView):
         tags=TAGS,
     )
     def post(self, request: Request, entity: str) -> Response:
-        connection, _query = asked(forms.AccountQuerySerializer, request)
         sync_type = validated(forms.MirrorStartSerializer, request.data)["sync_type"]
+        connection, _query = asked(forms.AccountQuerySerializer, request)
         mirror = schedule.entity(connection, entity)
         run = schedule.start(mirror, full=sync_type == "full", trigger=request.user.get_username())
         words = {"entity_type": table_of(mirror.entity), "sync_type": sync_type, "status": run.status}
@@ -80,8 +80,8 @@ class ConfigView(APIView):
         tags=TAGS,
     )
     def put(self, request: Request) -> Response:
-        connection, _query = asked(forms.AccountQuerySerializer, request)
         given = validated(forms.MirrorConfigChangeSerializer, request.data)
+        connection, _query = asked(forms.AccountQuerySerializer, request)
         mirror = schedule.entity(connection, given.pop("entity_type"))
         names = {"sync_interval_minutes": "interval_minutes"}
         return Response(_config(schedule.configure(mirror, {names.get(k, k): v for k, v in given.items()})))

@@ -16,6 +16,7 @@ PLACES = {
     "key": "anything",
     "id": "1",
     "event_type": "all",
+    "entity": "deal",
     "token": "wrong",
 }
 

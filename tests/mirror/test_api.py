@@ -47,7 +47,7 @@ def test_a_run_is_started_once(portal: Mirrored, operator: APIClient, asked: lis
     run = Run.objects.get(pk=told["run"])
     assert (run.status, run.created) == (RunStatus.DONE, 1)
     assert [row["title"] for row in portal.rows("deal").values()] == ["Roof"]
-    assert operator.post("/api/v1/sync/start/deal", {}, format="json").status_code == 202
+    assert operator.post("/api/v1/sync/start/deal", {"sync_type": "incremental"}, format="json").status_code == 202
 
 
 @pytest.mark.parametrize(
