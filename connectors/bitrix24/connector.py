@@ -33,6 +33,7 @@ from connectors.core.types import (
     DefaultRule,
     Deletes,
     FieldSpec,
+    FieldType,
     Health,
     MatchKey,
     Outcome,
@@ -158,7 +159,9 @@ class Bitrix24(Connector):
         return list(catalogue.specs.values())
 
     def readers(self, entity: str) -> Mapping[str, Callable[[Any], Any]]:
-        return self.tools(entity).catalogue.readers
+        catalogue = self.tools(entity).catalogue
+        plain = {key for key, spec in catalogue.specs.items() if spec.type is FieldType.TEXT and not spec.multiple}
+        return {key: reader for key, reader in catalogue.readers.items() if key not in plain}
 
     def prepare(self, entity: str, wanted: Sequence[str]) -> Prepared:
         return self.tools(entity).catalogue.prepare(wanted)

@@ -133,7 +133,8 @@ class Connector(ABC):
     def readers(self, entity: str) -> Mapping[str, Callable[[Any], Any]] | None:
         """By field key, what makes a value of what `raw` holds under that key: values depend on nothing else then.
 
-        None where only the record itself can tell. Whoever reads very many records saves decoding equal values again.
+        A field without one holds texts as they are, of which "" is nothing. None for all where only the record itself
+        can tell. Whoever reads very many records saves decoding equal values again.
         """
         return None
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from connectors.core.types import RemoteRecord
-from syncjobs.mirror.cells import ENCODERS, NULL, Misfit, structure
+from syncjobs.mirror.cells import ENCODERS, NULL, Misfit, escaped, structure
 from syncjobs.mirror.types import ColumnType
 
 # Of each column so many values are remembered, and only short ones.
@@ -37,17 +37,19 @@ class Memory(dict[Any, str]):
     Only texts and None are remembered: 0 and false would be taken for each other. What does not fit goes to `misfits`.
     """
 
-    def __init__(self, column: Column, reader: Callable[[Any], Any], misfits: dict[str, Any]) -> None:
+    def __init__(self, column: Column, reader: Callable[[Any], Any] | None, misfits: dict[str, Any]) -> None:
         super().__init__({None: NULL})
-        self.column, self._reader, self._misfits = column, reader, misfits
+        self.column, self._reader, self._misfits = column, reader or plain, misfits
+        self._is_text = reader is None and column.type == ColumnType.TEXT
 
     def __missing__(self, raw: Any) -> str:
-        value = self._reader(raw)
-        if type(raw) is not str:
-            return encoded(self.column, chosen(self.column, value, raw), self._misfits)
         before = len(self._misfits)
-        cell = NULL if value is None else encoded(self.column, chosen(self.column, value, raw), self._misfits)
-        if len(raw) <= _SHORT and len(self) < _REMEMBERED and len(self._misfits) == before:
+        if self._is_text and type(raw) is str:
+            cell = escaped(raw) if raw else NULL
+        else:
+            cell = encoded(self.column, chosen(self.column, self._reader(raw), raw), self._misfits)
+        is_short = type(raw) is str and len(raw) <= _SHORT
+        if is_short and len(self) < _REMEMBERED and len(self._misfits) == before:
             self[raw] = cell
         return cell
 
@@ -57,8 +59,8 @@ class Lists:
 
     __slots__ = ("_misfits", "_reader", "at_false", "column")
 
-    def __init__(self, column: Column, reader: Callable[[Any], Any], misfits: dict[str, Any]) -> None:
-        self.column, self._reader, self._misfits = column, reader, misfits
+    def __init__(self, column: Column, reader: Callable[[Any], Any] | None, misfits: dict[str, Any]) -> None:
+        self.column, self._reader, self._misfits = column, reader or plain, misfits
         self.at_false = self.cell(False)
         misfits.clear()
 
@@ -66,6 +68,11 @@ class Lists:
         if self.column.as_it_came and raw and isinstance(raw, list | dict):
             return structure(raw)
         return encoded(self.column, chosen(self.column, self._reader(raw), raw), self._misfits)
+
+
+def plain(raw: Any) -> Any:
+    """A field's value where the connector has no reader for it."""
+    return None if raw is False or raw in ("", []) else raw
 
 
 def chosen(column: Column, value: Any, raw: Any) -> Any:

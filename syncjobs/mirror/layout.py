@@ -44,8 +44,8 @@ class Layout:
         self._misfits: dict[str, Any] = {}
         if self.readers is not None:
             known = self.readers
-            self._memories = [Memory(c, known.get(c.key, _nothing), self._misfits) for c in self._plain]
-            self._of_lists = [Lists(c, known.get(c.key, _nothing), self._misfits) for c in self._lists]
+            self._memories = [Memory(c, known.get(c.key), self._misfits) for c in self._plain]
+            self._of_lists = [Lists(c, known.get(c.key), self._misfits) for c in self._lists]
             self._keys, self._list_keys = [c.key for c in self._plain], [c.key for c in self._lists]
 
     @property
@@ -92,10 +92,11 @@ class Layout:
         """Empty cells at the end of each part do not count for the mark: it outlives new columns as well."""
         count = len(self._plain)
         parts = [_marked(part, gaps) for part, gaps in zip((cells[:count], cells[count:]), self._gaps, strict=True)]
-        kept = escaped(as_json(misfits)) if misfits else NULL
-        marked = "\0".join([kept, *parts]).encode("utf-8", "replace")
-        line = "\t".join([*cells, kept]).encode("utf-8", "replace")
-        return Row(number, line, hashlib.blake2b(marked, digest_size=16).hexdigest(), tuple(misfits))
+        kept = (escaped(as_json(misfits)) if misfits else NULL).encode("utf-8", "replace")
+        digest = hashlib.blake2b("\0".join(parts).encode("utf-8", "replace"), digest_size=16)
+        digest.update(kept)
+        line = b"%b\t%b" % ("\t".join(cells).encode("utf-8", "replace"), kept) if cells else kept
+        return Row(number, line, digest.hexdigest(), tuple(misfits))
 
 
 def id_fits(number: str, id_type: str) -> bool:
@@ -112,7 +113,3 @@ def _marked(cells: list[str], gaps: Sequence[int]) -> str:
     while end and cells[end - 1] == NULL:
         end -= 1
     return "\t".join(cells[:end])
-
-
-def _nothing(raw: Any) -> None:
-    """Reads a field that the connector does not know."""
