@@ -69,3 +69,11 @@ def _no_connection_left_open() -> Iterator[None]:
     from connectors.limits import limiter
 
     limiter.close()
+
+
+@pytest.fixture(autouse=True)
+def _no_language_left_over() -> None:
+    """A request in Russian leaves its thread speaking Russian."""
+    from django.utils import translation
+
+    translation.deactivate()

@@ -7,7 +7,7 @@ differently is a conflict that the policy decides. E-mails and phones merge as s
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
 
@@ -38,20 +38,23 @@ class Merged:
 class Rule:
     """How conflicts are decided. The source is the remote side, the destination is ours.
 
-    `newest` compares the time of our field with theirs; equal or unknown times fall back to `preferred`.
+    `newest` compares the time of our field with theirs; equal or unknown times fall back to `preferred`. `decided` are
+    the fields whose side a person has chosen, whatever either side changed.
     """
 
     policy: Policy = "newest"
     preferred: Side = "source"
     local_at: Callable[[str], datetime | None] | None = None
     remote_at: datetime | None = None
+    decided: Mapping[str, Side] = field(default_factory=dict)
 
-    def winner(self, field: str) -> Side | None:
+    def winner(self, name: str) -> Side | None:
+        """Whose value of the field counts; None when a person has to decide."""
         if self.policy == "ask":
             return None
         if self.policy != "newest":
             return self.policy
-        local_at = self.local_at(field) if self.local_at is not None else None
+        local_at = self.local_at(name) if self.local_at is not None else None
         if local_at is None or self.remote_at is None or local_at == self.remote_at:
             return self.preferred
         return "source" if self.remote_at > local_at else "destination"
@@ -74,6 +77,8 @@ def merge(base: ContactRecord | None, local: ContactRecord, remote: ContactRecor
 
 
 def _merge_value(name: str, base: Any, local: Any, remote: Any, rule: Rule, conflicts: list[Conflict]) -> Any:
+    if (side := rule.decided.get(name)) is not None:
+        return remote if side == "source" else local
     if local == remote or remote == base:
         return local
     if local == base:
@@ -130,7 +135,7 @@ def _merge_attributes(
     rule: Rule,
     conflicts: list[Conflict],
 ) -> dict[str, Any]:
-    if remote == base:
+    if remote == base and not rule.decided:
         return dict(local)
     merged = {}
     for key in dict.fromkeys((*local, *remote)):

@@ -71,6 +71,7 @@ class SyncCommand(BaseCommand):
             self.stdout.write(orjson.dumps(told).decode())
         else:
             parts = [f"{told[name]} {name.replace('_', ' ')}" for name in COUNTERS if told[name]]
+            parts += [f"{done.deleted} deleted"] if done.deleted else []
             runs = ", ".join(str(run.pk) for run in done.runs)
             words = ", ".join(parts) or "nothing was due"
             self.stdout.write(f"Runs {runs}: {words}, in {told['duration_ms'] / 1000:.1f} s.")

@@ -20,7 +20,12 @@ from syncjobs.planitems import Decision, PlanItem
 from syncjobs.push import Progress
 
 SHOWN = 50
-_WOULD_BE = {Decision.CREATE: "created", Decision.UPDATE: "updated", Decision.LINK: "updated"}
+_WOULD_BE = {
+    Decision.CREATE: "created",
+    Decision.UPDATE: "updated",
+    Decision.LINK: "updated",
+    Decision.DELETE: "deleted",
+}
 
 
 def plan(

@@ -24,8 +24,9 @@ ON CONFLICT (contact_id, connection_id) DO UPDATE SET
     processing_status = CASE WHEN {states.in_sql(states.ENQUEUE.sources, "link.sync_status")}
                              THEN excluded.processing_status ELSE link.processing_status END,
     due_at = excluded.due_at, priority = excluded.priority, retry_count = 0, next_retry_at = NULL,
-    processing_error = '', error_kind = ''
+    processing_error = '', error_kind = '', gone_at = CASE WHEN link.external_id <> '' THEN link.gone_at END
 """
+_UNLESS_SEPARATED = "WHERE link.external_id <> '' OR link.gone_at IS NULL"
 
 _FOLLOW = f"""
 UPDATE syncjobs_contactsync s SET {states.set_sql(states.ENQUEUE.target)}, due_at = now(), retry_count = 0,
@@ -40,6 +41,12 @@ WHERE k.id = s.connection_id AND k.follow_changes AND k.enabled AND k.key <> %(s
 _FOLLOW_IN_FLIGHT = f"""
 UPDATE syncjobs_contactsync s SET due_at = now()
 WHERE s.contact_id = ANY(%(contacts)s) AND s.sync_status = '{states.PROCESSING.sync}'
+"""
+
+_WAKE = f"""
+UPDATE syncjobs_contactsync SET {states.set_sql(states.ENQUEUE.target)}, due_at = now(), processing_error = ''
+WHERE connection_id = %(connection)s AND contact_id = ANY(%(contacts)s) AND sync_status = '{states.SKIPPED.sync}'
+  AND external_id = '' AND gone_at IS NULL
 """
 
 _DROP = f"""
@@ -59,9 +66,19 @@ class Filters:
 
 
 def enqueue_ids(connection: Connection, contact_ids: Sequence[UUID], priority: int = NORMAL) -> int:
-    """Queues these contacts; those the connection cannot take (no e-mail, deleted, unknown) are passed over."""
+    """Queues these contacts; those the connection cannot take (no e-mail, deleted, unknown) are passed over.
+
+    A pair that was separated is joined again: a person asks for it.
+    """
     where = "AND c.id = ANY(%(contacts)s)" + _needs(connection)
     return _run(_UPSERT.format(join="", where=where), connection, priority, contacts=list(contact_ids))
+
+
+def enqueue_told(connection: Connection, contact_ids: Sequence[UUID]) -> int:
+    """Queues these contacts because another system has news of them: pairs that were separated stay so."""
+    where = "AND c.id = ANY(%(contacts)s)" + _needs(connection)
+    sql = _UPSERT.format(join="", where=where) + _UNLESS_SEPARATED
+    return _run(sql, connection, NORMAL, contacts=list(contact_ids))
 
 
 def enqueue_filtered(connection: Connection, filters: Filters, priority: int = NORMAL) -> int:
@@ -99,6 +116,13 @@ def with_names(sql: str, params: Sequence[Any]) -> tuple[str, dict[str, Any]]:
     """A statement with %s placeholders as one with named ones, to be put into another statement."""
     names = [f"p{i}" for i in range(len(params))]
     return sql.replace("%%", "%%%%") % tuple(f"%({name})s" for name in names), dict(zip(names, params, strict=True))
+
+
+def wake(connection: Connection, contact_ids: Iterable[UUID]) -> int:
+    """What kept these contacts from being given a record is over: their skipped links become due."""
+    with database.cursor() as cursor:
+        cursor.execute(_WAKE, {"connection": connection.pk, "contacts": list(contact_ids)})
+        return cursor.rowcount
 
 
 def follow_changes(contact_ids: Iterable[UUID], source: str = "") -> int:

@@ -41,9 +41,10 @@ _FAIL = f"""
 UPDATE syncjobs_contactsync s SET {states.set_sql(states.FAIL.target)},
     processing_error = o.message, error_kind = o.kind, run_id = NULL, last_retry_at = now(),
     retry_count = s.retry_count + o.counts, next_retry_at = n.at, due_at = coalesce(s.due_at, n.at),
+    delete_version = CASE WHEN o.asked THEN NULL ELSE s.delete_version END,
     remote_hash = CASE WHEN o.kind = 'unknown' THEN NULL ELSE s.remote_hash END, seen_hash = NULL
 FROM unnest(%(ids)s::bigint[], %(messages)s::text[], %(kinds)s::text[], %(counts)s::int[], %(retryable)s::bool[],
-            %(after)s::float8[]) AS o(id, message, kind, counts, retryable, after)
+            %(after)s::float8[], %(asked)s::bool[]) AS o(id, message, kind, counts, retryable, after, asked)
 JOIN syncjobs_contactsync was ON was.id = o.id
 CROSS JOIN LATERAL (
     SELECT CASE WHEN o.retryable AND was.retry_count + o.counts < %(most)s THEN now() + make_interval(secs => greatest(
@@ -53,9 +54,16 @@ WHERE s.id = o.id AND s.run_id = %(run)s
 
 _SKIP = f"""
 UPDATE syncjobs_contactsync s SET {states.set_sql(states.SKIP_IN_FLIGHT.target)}, due_at = NULL, next_retry_at = NULL,
-    processing_error = o.message, error_kind = '', run_id = NULL
+    processing_error = o.message, error_kind = '', run_id = NULL, delete_version = NULL
 FROM unnest(%(ids)s::bigint[], %(messages)s::text[]) AS o(id, message)
 WHERE s.id = o.id AND s.run_id = %(run)s
+"""
+
+_DELETED = f"""
+UPDATE syncjobs_contactsync s SET {states.set_sql(states.SKIP_IN_FLIGHT.target)}, due_at = NULL, next_retry_at = NULL,
+    processing_error = %(message)s, error_kind = '', run_id = NULL, delete_version = NULL, gone_at = now(),
+    seen_hash = NULL, remote_hash = NULL, retry_count = 0, synced_at = now()
+WHERE s.id = ANY(%(ids)s) AND s.run_id = %(run)s
 """
 
 # Filled by COPY: as parameters, the texts of a thousand rows would cost more than storing them.
@@ -83,7 +91,7 @@ ON CONFLICT (link_id) DO UPDATE SET values = excluded.values
 _COUNT = """
 UPDATE syncjobs_run SET created = created + %(created)s, updated = updated + %(updated)s,
     unchanged = unchanged + %(unchanged)s, skipped = skipped + %(skipped)s, failed = failed + %(failed)s,
-    conflicts = conflicts + %(conflicts)s, heartbeat_at = now()
+    conflicts = conflicts + %(conflicts)s, deleted = deleted + %(deleted)s, heartbeat_at = now()
 WHERE id = %(run)s RETURNING cancel_requested
 """
 
@@ -110,7 +118,10 @@ class Settled:
 
     @classmethod
     def answered(cls, item: Pending, outcome: Outcome) -> Settled:
-        return cls(item, _ANSWERED[outcome.result], outcome, outcome.error)
+        error = outcome.error
+        if item.decision is Decision.DELETE and error is not None and error.kind is ErrorKind.GONE:
+            return cls(item, "deleted", Outcome(outcome.ref, Result.DELETED, external_id=item.external_id))
+        return cls(item, _ANSWERED[outcome.result], outcome, error)
 
 
 _PLANNED = {
@@ -124,7 +135,7 @@ _ANSWERED = {
     Result.CREATED: "created",
     Result.UPDATED: "updated",
     Result.UNCHANGED: "unchanged",
-    Result.DELETED: "updated",
+    Result.DELETED: "deleted",
     Result.FAILED: "failed",
     Result.UNKNOWN: "failed",
 }
@@ -144,6 +155,7 @@ def _store(run: Run, connection: Connection, settled: Sequence[Settled]) -> bool
     good = [s for s in settled if s.result in _GOOD]
     bad = [s for s in settled if s.result in ("failed", "conflicts")]
     skipped = [s for s in settled if s.result == "skipped"]
+    deleted = [s for s in settled if s.result == "deleted"]
     linklocks.together(connection)
     with database.cursor() as cursor:
         if good:
@@ -154,9 +166,15 @@ def _store(run: Run, connection: Connection, settled: Sequence[Settled]) -> bool
         if skipped:
             ids, messages = [s.item.link_id for s in skipped], [s.item.reason for s in skipped]
             cursor.execute(_SKIP, {"run": run.pk, "ids": ids, "messages": messages})
-        store_items(run, [*good, *bad, *skipped])
-        reviews.ask(connection, [reviews.rivals(s.item) for s in bad if s.item.rivals])
-        return count(cursor, run, [*good, *bad, *skipped])
+        if deleted:
+            message = f"The record was deleted in {connection.spec.label} by the hub, as its route says."
+            cursor.execute(_DELETED, {"run": run.pk, "ids": [s.item.link_id for s in deleted], "message": message})
+        told = [*good, *bad, *skipped, *deleted]
+        store_items(run, told)
+        reviews.ask(connection, [s.item.question for s in bad if s.item.question is not None])
+        carried_out = [s.item for s in [*good, *deleted] if s.item.decided is not None]
+        reviews.used({item.decided: item.contact_id for item in carried_out if item.decided is not None})
+        return count(cursor, run, told)
 
 
 def _succeed(cursor: Any, run: Run, connection: Connection, good: list[Settled]) -> tuple[list[Settled], list[Settled]]:
@@ -214,6 +232,7 @@ def _failure_columns(bad: Sequence[Settled]) -> dict[str, Any]:
         "counts": [int(e.recovery.counts_attempt) for e in errors],
         "retryable": [e.recovery.retryable for e in errors],
         "after": [e.retry_after or 0.0 for e in errors],
+        "asked": [s.result == "conflicts" for s in bad],
         "most": settings.SYNC_MAX_ATTEMPTS,
         "base": BACKOFF_BASE_SECONDS,
         "longest": BACKOFF_LONGEST_SECONDS,
@@ -256,7 +275,7 @@ def _sentence(s: Settled) -> str:
 def count(cursor: Any, run: Run, settled: Sequence[Settled]) -> bool:
     """Adds to the run's counters. True when the run was asked to stop."""
     counts = Counter(s.result for s in settled)
-    names = ("created", "updated", "unchanged", "skipped", "failed", "conflicts")
+    names = ("created", "updated", "unchanged", "skipped", "failed", "conflicts", "deleted")
     cursor.execute(_COUNT, {"run": run.pk, **{name: counts[name] for name in names}})
     row = cursor.fetchone()
     return bool(row and row[0])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.db import connection as database
@@ -19,8 +20,8 @@ from connectors.core.types import (
     RemoteRecord,
 )
 from connectors.models import Connection
-from syncjobs import queue, routes, strays
-from syncjobs.models import ContactSync
+from syncjobs import plandeletions, queue, reviews, routes, strays
+from syncjobs.models import ContactSync, ReviewItem
 from syncjobs.plan import Planner
 from syncjobs.planitems import Decision, Known, PlanItem
 from syncjobs.queue import DueLink
@@ -48,7 +49,9 @@ class PagePlanner:
         self.rules = PushRules(rules, prepared.fields, region=settings.PHONE_REGION, lenient=dry_run)
         left_out = [f"{connection.spec.label} has no field {name} that can be written." for name in self.rules.left_out]
         self.warnings = (*(prepared.warnings or left_out), *(f"{rule}: {rule.refusal(connection)}" for rule in unkept))
-        self.indexed = strays.looked_at(connection) and strays.indexed(connection)
+        looked_at = strays.looked_at(connection)
+        self.indexed = strays.indexed(connection) if looked_at else strays.fresh(connection)
+        self._asked, self._decided = reviews.has_open(connection), reviews.has_unused(connection)
         reference = reference_of(connection) if self.indexed else None
         self.planner = Planner(
             connection.spec,
@@ -57,6 +60,7 @@ class PagePlanner:
             reference=reference.theirs if reference else "",
             match_order=reference.match_order(connection.spec) if reference else None,
             recreate=routes.terms_of(connection).recreate,
+            shares=looked_at and self.indexed,
         )
         self.page_size = max(connection.claim_size, SMALLEST_PAGE)
 
@@ -64,8 +68,17 @@ class PagePlanner:
         """A decision for every link, in their order."""
         if self.rules.needs_points or self.indexed:
             _load_points(links)
-        agreed = queue.snapshots([link.id for link in links if link.external_id]) if self.rules.yielding else {}
-        items = [self.planner.first_look(link, agreed.get(link.id, {})) for link in links]
+        contact_ids = [link.contact.id for link in links]
+        held = reviews.held_fields(self.connection, contact_ids) if self._asked else {}
+        said = reviews.said_of_contacts(self.connection, contact_ids) if self._decided else {}
+        agreed: dict[int, dict[str, Any]] = {}
+        if self.rules.yielding or held:
+            agreed = queue.snapshots([link.id for link in links if link.external_id])
+        items = [
+            self.planner.first_look(link, agreed.get(link.id, {}), held.get(link.contact.id, frozenset()))
+            for link in links
+        ]
+        items = self._settle_deletions(items, said)
         writes = [item for item in items if item.mapped is not None]
         if not writes:
             return items
@@ -78,9 +91,24 @@ class PagePlanner:
             owners=self._owners(candidates),
             claimants=self._claimants(candidates),
             read=self._read(self.planner.ids_to_read(writes, snapshots, candidates)),
+            said=said,
+            disputed=reviews.disputed(self.connection, contact_ids) if self._asked or self._decided else frozenset(),
+            apart=reviews.people_apart(contact_ids),
         )
         settled = [self.planner.settle(item, known) if item.mapped is not None else item for item in items]
         return self.planner.without_doubles(settled)
+
+    def _settle_deletions(self, items: list[PlanItem], said: Mapping[UUID, Sequence[ReviewItem]]) -> list[PlanItem]:
+        """The items with the details of those that delete."""
+        deleting = [item for item in items if item.decision is Decision.DELETE]
+        if not deleting:
+            return items
+        for item in deleting:
+            words = [word for word in said.get(item.link.contact.id, ()) if (word.decision or {}).get("delete")]
+            item.decided = next((word.pk for word in words if word.external_id == item.external_id), None)
+        settled = plandeletions.settle(deleting, self.connection, self.connector, self.rules)
+        by_link = {item.link.id: item for item in settled}
+        return [by_link.get(item.link.id, item) for item in items]
 
     def _find(self, writes: Sequence[PlanItem]) -> dict[MatchKey, list[RemoteRecord]]:
         keys = self.planner.keys_to_find(writes)

@@ -9,11 +9,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from connectors.core.types import CONTACTS, Capabilities, Change, ConnectorSpec, MatchKey, Op, RemoteRecord
-from syncjobs.choosing import choose
-from syncjobs.planitems import Decision, Known, PlanItem, conflict, failure
+from syncjobs import plandeletions, questions
+from syncjobs.choosing import choose, decided, shares_email
+from syncjobs.planitems import Decision, Known, PlanItem, asking, failure
 from syncjobs.queue import DueLink
-from syncjobs.rules import EMPTY, NOTHING, Mapped, PushRules, difference, jsonable, same
+from syncjobs.rules import NOTHING, Mapped, PushRules, difference, jsonable, same
 from syncjobs.strays import REFERENCE
+from syncjobs.withholding import held_in, kept_back, withheld
 
 NO_EMAIL = "Contact does not have email address"
 
@@ -23,6 +25,7 @@ class Planner:
 
     `indexed`: their records without a contact are known here, so that every key of a contact can be looked up: what
     their field `reference` holds, and those of `match_order`. `recreate`: a record that was deleted there is made anew.
+    `shares`: people with one e-mail may be different people there, as where contacts only ever come from a source.
     """
 
     def __init__(
@@ -34,32 +37,40 @@ class Planner:
         reference: str = "",
         match_order: Sequence[str] | None = None,
         recreate: bool = False,
+        shares: bool = False,
     ) -> None:
         self.spec, self.rules = spec, rules
         self.indexed, self._reference, self._recreate = indexed, reference, recreate
+        self._shares = shares
         self._match_order = spec.match_order if match_order is None else match_order
         self.capabilities: Capabilities = spec.entities[CONTACTS]
         self._shared_names: dict[tuple[str, ...], tuple[str, ...]] = {}
 
-    def first_look(self, link: DueLink, agreed: Mapping[str, Any] = NOTHING) -> PlanItem:
+    def first_look(
+        self, link: DueLink, agreed: Mapping[str, Any] = NOTHING, in_question: frozenset[str] = frozenset()
+    ) -> PlanItem:
         """What the link and its contact alone tell: refused, unchanged, or a write whose details are still open.
 
-        `agreed` is its snapshot, needed only where rules yield to what their record holds.
+        `agreed` is its snapshot, needed only where rules yield to what their record holds, or where fields of the
+        contact are `in_question`, so that they are not sent.
         """
         if link.contact.deleted:
             return PlanItem(link, Decision.SKIP, "The contact was deleted from the hub.")
         if link.gone and not self._recreate:
             return PlanItem(link, Decision.SKIP, f"The record was deleted in {self.spec.label}.")
+        if link.delete_version is not None and link.external_id:
+            return plandeletions.first_look(link, self.spec.label, self.capabilities)
         missing = next((name for name in self.spec.needs if not link.contact.get(name)), None)
         if missing is not None:
             reason = NO_EMAIL if missing == "email" else f"Contact does not have {missing}"
             return failure(link, reason)
-        mapped = self.rules.apply(link.contact, NOTHING if link.gone else agreed)
+        names = withheld(self.rules, in_question)
+        mapped = kept_back(self.rules.apply(link.contact, NOTHING if link.gone else agreed), names, agreed)
         digest = mapped.digest()
         if link.remote_hash == digest and not link.gone:
             return PlanItem(link, Decision.UNCHANGED, digest=digest)
         decision = Decision.UPDATE if link.external_id and not link.gone else Decision.CREATE
-        return PlanItem(link, decision, mapped=mapped, digest=digest)
+        return PlanItem(link, decision, mapped=mapped, digest=digest, withheld=names)
 
     def keys_to_find(self, items: Sequence[PlanItem]) -> list[MatchKey]:
         """The keys to look up before creating, where a repeated create, or all of our values, would do harm."""
@@ -117,13 +128,13 @@ class Planner:
             return self._update(item, link.external_id, link.external_version, agreed, known.read.get(link.external_id))
         if item.decision is not Decision.CREATE:
             return item
+        if item.link.contact.id in known.disputed:
+            sentence = f"A record in {self.spec.label} may be this person's: a question about it waits for an answer."
+            return PlanItem(item.link, Decision.SKIP, sentence)
         by_email = "email" in (self.capabilities.upsert_key, *self.spec.match_order[:1])
-        if item.link.id in known.twins and by_email and not self.indexed:
-            return failure(
-                item.link,
-                f"Another contact with the same e-mail is already linked to {self.spec.label}: merge the two, "
-                "or give one of them another e-mail.",
-            )
+        apart = item.link.contact.id in known.apart and not self.capabilities.upsert_key
+        if item.link.id in known.twins and by_email and not self._shares and not apart:
+            return failure(item.link, _TWINS % self.spec.label)
         if self._upserts_blindly:
             return self._create(item, Op.UPSERT, self.match_key(item.link))
         return self._choose(item, known)
@@ -134,14 +145,19 @@ class Planner:
         if not keys and self.capabilities.find_keys:
             return failure(item.link, self._nameless_sentence())
         taken = {record: link for record, link in known.owners.items() if link != item.link.id}
-        chosen = choose(item.link.contact.id, keys, known.candidates, taken, known.claimants)
+        contact_id = item.link.contact.id
+        item.decided, chosen = decided(known.said.get(contact_id, ()), keys, known.candidates, taken)
+        if item.decided is None and contact_id not in known.apart:
+            chosen = choose(contact_id, keys, known.candidates, taken, known.claimants)
         if chosen.rivals and chosen.key is not None:
             sentence = f"{len(chosen.rivals)} records in {self.spec.label} match by {chosen.key.name}: pick one."
-            return conflict(item.link, sentence, chosen.rivals)
+            records = {record.id: record.values for record in chosen.rivals}
+            return asking(item.link, questions.rivals(contact_id, sentence, _mapped(item).kept, records))
         if chosen.record is not None:
             return self._link(item, chosen.record, chosen.key, known.read.get(chosen.record.id))
         # People share phones; two with one e-mail are more likely one person, whom somebody has to merge.
-        if any(record.id in taken for key in keys if key.name == "email" for record in known.candidates.get(key, ())):
+        apart = item.decided is not None or contact_id in known.apart
+        if not apart and shares_email(keys, known.candidates, taken):
             return failure(item.link, self._taken_sentence())
         op = Op.UPSERT if self.capabilities.upsert_key else Op.CREATE
         return self._create(item, op, keys[0] if keys else None)
@@ -192,6 +208,7 @@ class Planner:
         """The item's values, given what their record holds."""
         if self.rules.yielding:
             item.mapped = self.rules.apply(item.link.contact, held)
+            item.mapped = kept_back(item.mapped, item.withheld, held)
             item.digest = item.mapped.digest()
         return _mapped(item)
 
@@ -209,10 +226,10 @@ class Planner:
         if item.link.remote_hash is None and item.decision is Decision.UPDATE:
             before = {k: v if k in yielding else _UNCERTAIN for k, v in before.items()}
         if read is not None:
-            before = {k: v for k, v in before.items() if k not in yielding} | _held(read, yielding)
+            before = {k: v for k, v in before.items() if k not in yielding} | held_in(read, yielding)
             self._yield_to(item, before)
         mapped = _mapped(item)
-        values = difference(before, mapped.kept)
+        values = {k: v for k, v in difference(before, mapped.kept).items() if k not in item.withheld}
         if not values:
             # Agreed before under other rules, or the hash was lost: nothing differs.
             item.decision, item.external_id = Decision.UNCHANGED, external_id
@@ -240,7 +257,7 @@ class Planner:
         theirs = {k: jsonable(v) for k, v in record.values.items() if k in self.rules.kept_fields}
         if read is not None:
             theirs = {k: v for k, v in theirs.items() if k not in self.rules.yielding}
-            theirs |= _held(read, self.rules.yielding)
+            theirs |= held_in(read, self.rules.yielding)
         mapped = self._yield_to(item, theirs)
         # Where both mean the same, nothing is sent for the sake of spelling.
         theirs = {
@@ -258,16 +275,14 @@ class Planner:
 
 # Differs from every value: a lost answer leaves open what their record holds, so all of it is sent again.
 _UNCERTAIN = object()
+_TWINS = (
+    "Another contact with the same e-mail is already linked to %s: merge the two, or give one of them another e-mail."
+)
 _MATCHABLE = {"email": "email address", "phone": "phone"}
 
 
 def _agreed(before: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in before.items() if value is not _UNCERTAIN}
-
-
-def _held(read: Mapping[str, Any], names: frozenset[str]) -> dict[str, Any]:
-    """What a record that was just read holds in these fields, as a snapshot keeps it."""
-    return {k: jsonable(v) for k, v in read.items() if k in names and v not in EMPTY}
 
 
 def _sends_offer(item: PlanItem, agreed: Mapping[str, Any]) -> bool:

@@ -12,6 +12,8 @@ import orjson
 
 from connectors.core.errors import ApiError, ErrorKind
 from connectors.core.types import Change, MatchKey, RemoteRecord
+from syncjobs.models import ReviewItem
+from syncjobs.questions import Question
 from syncjobs.queue import DueLink
 from syncjobs.rules import Mapped, jsonable
 from syncjobs.strays import Claimant
@@ -20,6 +22,7 @@ from syncjobs.strays import Claimant
 class Decision(StrEnum):
     CREATE = "create"
     UPDATE = "update"
+    DELETE = "delete"
     LINK = "link"
     UNCHANGED = "unchanged"
     SKIP = "skip"
@@ -31,8 +34,8 @@ class Decision(StrEnum):
 class PlanItem:
     """What is to happen to one link, and why. `change` is what would be sent; None where nothing is.
 
-    `held` is what their record is known to hold of it, in JSON's types. `rivals` are the ids of several records of
-    theirs that fit equally.
+    `held` is what their record is known to hold of it, in JSON's types. `question` is what a person has to decide,
+    `decided` the id of what one has. `withheld` are fields of theirs that wait for such a decision.
     """
 
     link: DueLink
@@ -46,7 +49,9 @@ class PlanItem:
     external_id: str = ""
     snapshot: Mapping[str, Any] = field(default_factory=dict)
     held: Mapping[str, Any] = field(default_factory=dict)
-    rivals: tuple[str, ...] = ()
+    question: Question | None = None
+    decided: int | None = None
+    withheld: frozenset[str] = frozenset()
 
     def changes(self) -> dict[str, list[Any]]:
         """By field of theirs what it holds, as far as that is known, and what it would hold."""
@@ -67,7 +72,8 @@ class PlanItem:
             # Copied, because orjson leaves the whole of its buffer, kilobytes, with the bytes it gives.
             snapshot=bytes(memoryview(orjson.dumps(self.snapshot))) if self.snapshot else b"",
             error=self.error,
-            rivals=self.rivals,
+            question=self.question,
+            decided=self.decided,
             # Of a record that is made here, the contact itself tells.
             changes=bytes(memoryview(orjson.dumps(self.changes()))) if self.change and self.external_id else b"",
         )
@@ -87,7 +93,8 @@ class Pending:
     fields: tuple[str, ...]
     snapshot: bytes
     error: ApiError | None
-    rivals: tuple[str, ...]
+    question: Question | None
+    decided: int | None
     changes: bytes = b""
 
 
@@ -95,7 +102,9 @@ class Pending:
 class Known:
     """What the plan of a page needs to know besides the links themselves; each part was one query or one call.
 
-    `read` are records by id as they are now, as far as rules that yield to them need them.
+    `read` are records by id as they are now, as far as rules that yield to them need them. `said` is what people have
+    decided, by contact; `disputed` are contacts that a record of theirs may belong to, which nobody has decided;
+    `apart` those of whom somebody has said that they are nobody else.
     """
 
     twins: Mapping[int, UUID]
@@ -104,12 +113,16 @@ class Known:
     owners: Mapping[str, int]
     claimants: Mapping[str, Sequence[Claimant]] = field(default_factory=dict)
     read: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    said: Mapping[UUID, Sequence[ReviewItem]] = field(default_factory=dict)
+    disputed: frozenset[UUID] = frozenset()
+    apart: frozenset[UUID] = frozenset()
 
 
 def failure(link: DueLink, sentence: str) -> PlanItem:
     return PlanItem(link, Decision.FAIL, sentence, error=ApiError(ErrorKind.DATA, sentence))
 
 
-def conflict(link: DueLink, sentence: str, rivals: tuple[str, ...]) -> PlanItem:
-    error = ApiError(ErrorKind.DATA, sentence)
-    return PlanItem(link, Decision.CONFLICT, sentence, error=error, rivals=rivals)
+def asking(link: DueLink, question: Question) -> PlanItem:
+    """Nothing is sent until a person has answered."""
+    error = ApiError(ErrorKind.DATA, question.message)
+    return PlanItem(link, Decision.CONFLICT, question.message, error=error, question=question)

@@ -40,15 +40,15 @@ WITH due AS (
 ), claimed AS (
     UPDATE syncjobs_contactsync s SET {states.set_sql(states.CLAIM.target)}, run_id = %(run)s, due_at = NULL
     FROM due WHERE s.id = due.id
-    RETURNING s.id, s.contact_id, s.external_id, s.external_version, s.remote_hash, s.gone_at
+    RETURNING s.id, s.contact_id, s.external_id, s.external_version, s.remote_hash, s.gone_at, s.delete_version
 )
-SELECT claimed.id, external_id, external_version, remote_hash, gone_at IS NOT NULL, {_SHARED},
+SELECT claimed.id, external_id, external_version, remote_hash, gone_at IS NOT NULL, {_SHARED}, delete_version,
        {", ".join(f"c.{name}" for name in CONTACT_COLUMNS)}
 FROM claimed JOIN contacts_contact c ON c.id = claimed.contact_id ORDER BY claimed.id
 """
 
 _PREVIEW = f"""
-SELECT s.id, external_id, external_version, remote_hash, gone_at IS NOT NULL, {_SHARED},
+SELECT s.id, external_id, external_version, remote_hash, gone_at IS NOT NULL, {_SHARED}, delete_version,
        {", ".join(f"c.{name}" for name in CONTACT_COLUMNS)}
 FROM syncjobs_contactsync s JOIN contacts_contact c ON c.id = s.contact_id
 WHERE s.connection_id = %(connection)s AND due_at <= now() AND {states.in_sql(states.CLAIM.sources)}
@@ -72,7 +72,7 @@ class DueLink:
     """A link that wants work, with its contact. Without `remote_hash`, what their record holds is not known.
 
     `gone`: their record was deleted. `shares_email`: another contact has its e-mail too, and the link is not yet tied
-    to a record of theirs.
+    to a record of theirs. `delete_version`: their record is to be deleted if the contact still has this version.
     """
 
     id: int
@@ -82,6 +82,7 @@ class DueLink:
     gone: bool
     shares_email: bool
     contact: SourceContact
+    delete_version: int | None = None
 
 
 # Narrows a claim or a preview.
@@ -179,6 +180,15 @@ def _links(sql: str, params: dict[str, Any]) -> list[DueLink]:
     with database.cursor() as cursor:
         cursor.execute(sql, params)
         return [
-            DueLink(row[0], row[1], row[2], bytes(row[3]) if row[3] else None, row[4], row[5], SourceContact(row[6:]))
+            DueLink(
+                row[0],
+                row[1],
+                row[2],
+                bytes(row[3]) if row[3] else None,
+                row[4],
+                row[5],
+                SourceContact(row[7:]),
+                row[6],
+            )
             for row in cursor.fetchall()
         ]

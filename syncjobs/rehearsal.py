@@ -7,7 +7,7 @@ Only its runs and their items are kept, marked as a dry run's.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -18,7 +18,7 @@ from django.db import transaction
 from connectors import services as connections
 from connectors.core.base import Connector
 from connectors.models import Connection
-from syncjobs import dryrun, strays
+from syncjobs import dryrun, routes, strays
 from syncjobs.models import ContactSync, Route, Run, RunItem
 from syncjobs.pull import Opener, pull, pull_ids
 from syncjobs.push import Progress
@@ -34,9 +34,10 @@ def rehearse(
 ) -> RouteRun:
     """What `run_route` would do now, as runs marked `dry_run` with an item for every record it would touch.
 
+    A route that is not stored yet, or not as it is given, is rehearsed as it is given, and is not stored afterwards.
     With `limit`, only so many records are read at each end. Raises Refused.
     """
-    with lease(route), ExitStack() as stack:
+    with lease(route) if route.pk else nullcontext(), ExitStack() as stack:
         route_starts.send(Route, route=route)
         first = route.full_started_at is None
         whole = {route.source.pk: full or first, route.destination.pk: full}
@@ -45,10 +46,16 @@ def rehearse(
             ends.append(route.destination)
         spools: dict[int, Spool] = {}
         for end in ends:
-            spool = spooled(end, full=whole[end.pk], limit=limit)
+            takes = route.two_way or end == route.source or routes.terms_of(end).takes
+            spool = spooled(end, full=whole[end.pk], takes=takes, limit=limit)
             spools[end.pk] = stack.enter_context(closing(spool))
         steps = RehearsedSteps(trigger, spools, progress)
-        return _given_up(RouteRun(route), partial(carry_out, steps=steps, full=full, first=first))
+
+        def work(done: RouteRun) -> None:
+            route.save()
+            carry_out(done, steps, full=full, first=first)
+
+        return _given_up(RouteRun(route), work)
 
 
 def rehearse_records(
@@ -61,7 +68,8 @@ def rehearse_records(
     with lease(route), ExitStack() as stack:
         route_starts.send(Route, route=route)
         done = RouteRun(route, reverse=reverse)
-        spool = stack.enter_context(closing(spooled(done.end, full=False, most_pages=1 if hasty else None)))
+        takes, most_pages = routes.terms_of(done.end).takes, 1 if hasty else None
+        spool = stack.enter_context(closing(spooled(done.end, full=False, takes=takes, most_pages=most_pages)))
         done.pages = spool.page_count
         steps = RehearsedSteps(trigger, {done.end.pk: spool}, hasty=hasty)
         return _given_up(done, partial(carry_out_records, steps=steps, ids=ids))

@@ -61,6 +61,11 @@ class RouteRun:
         told["unchanged"] = sum(run.unchanged for run in [*source, *pushes])
         return told | {name: sum(getattr(run, name) for run in self.runs) for name in TRAFFIC}
 
+    @property
+    def deleted(self) -> int:
+        """How many records were deleted at the ends, because the other one had lost its own."""
+        return sum(run.deleted for run in self.runs if run.kind == "push")
+
     def add(self, run: Run) -> bool:
         """Notes a step. True when it did its work, so that the next may follow."""
         run.refresh_from_db()
@@ -150,6 +155,10 @@ def carry_out(done: RouteRun, steps: Steps, *, full: bool, first: bool) -> None:
     if (route.two_way or look) and not done.add(steps.pull(destination, full=full)):
         return
     for end in (destination, source) if route.two_way else (destination,):
+        # A long push to the other end may lie between the look at this one and the push to it.
+        outdated = route.two_way and not strays.fresh(end) and queue.has_new(end)
+        if outdated and not done.add(steps.pull(end, full=False)):
+            return
         if queue.due_count(end) and not done.add(steps.push(end)):
             return
 

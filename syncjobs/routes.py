@@ -37,15 +37,16 @@ class Terms:
 
     `takes`: their values flow into the hub's contacts, and records unknown to the hub become contacts. Where not, a
     pull only learns what their records hold, so that a push puts right what differs. `pushes_back`: what differs from
-    the hub after the merge is written there. `policy` is seen from the pull: its source is the remote side.
+    the hub after the merge is written there. `policy` is seen from the pull: its source is the remote side. `deletions`
+    are the other ends with what a deletion here means for them.
     """
 
     takes: bool = True
     pushes_back: bool = False
     policy: MergePolicy = "newest"
-    on_delete: OnDelete = OnDelete.IGNORE
     recreate: bool = False
     targets: Sequence[Connection] = field(default=())
+    deletions: Sequence[tuple[Connection, OnDelete]] = field(default=())
 
 
 def terms_of(connection: Connection, *, explicit: bool = False) -> Terms:
@@ -57,14 +58,15 @@ def terms_of(connection: Connection, *, explicit: bool = False) -> Terms:
     policy: MergePolicy = "newest"
     if leading is not None:
         policy = (_DIRECT if out else _MIRRORED)[leading.policy]
-    targets = [route.destination for route in out] + [route.source for route in back]
+    ends = [(route.destination, route) for route in out] + [(route.source, route) for route in back]
+    ends = [(end, route) for end, route in ends if end.enabled]
     return Terms(
         takes=explicit or not into or bool(out or back),
         pushes_back=bool(into) or any(route.two_way for route in out),
         policy=policy,
-        on_delete=OnDelete(leading.on_delete) if leading is not None else OnDelete.IGNORE,
         recreate=any(route.recreate for route in into),
-        targets=tuple({target.pk: target for target in targets if target.enabled}.values()),
+        targets=tuple({end.pk: end for end, _route in ends}.values()),
+        deletions=tuple({end.pk: (end, OnDelete(route.on_delete)) for end, route in ends}.values()),
     )
 
 
@@ -72,11 +74,29 @@ def tell(terms: Terms, contact_ids: Sequence[UUID]) -> None:
     """The contacts are new or changed: their links at the other ends of the routes become due, one statement each."""
     if contact_ids:
         for target in terms.targets:
-            enqueue.enqueue_ids(target, contact_ids)
+            enqueue.enqueue_told(target, contact_ids)
 
 
 def between(source: Connection, destination: Connection, *, two_way: bool = False) -> Route:
     """The route between the two, made if there is none; `two_way` makes it one. Raises Refused."""
+    _refuse_ends(source, destination, two_way=two_way)
+    route, _created = Route.objects.get_or_create(source=source, destination=destination, defaults={"two_way": two_way})
+    if two_way and not route.two_way:
+        route.two_way = True
+        route.save(update_fields=["two_way"])
+    return route
+
+
+def proposed(source: Connection, destination: Connection, *, two_way: bool = False) -> Route:
+    """The route as `between` would make it, for a rehearsal: nothing is stored. Raises Refused."""
+    _refuse_ends(source, destination, two_way=two_way)
+    stored = Route.objects.filter(source=source, destination=destination).select_related("source", "destination")
+    route = stored.first() or Route(source=source, destination=destination)
+    route.two_way = route.two_way or two_way
+    return route
+
+
+def _refuse_ends(source: Connection, destination: Connection, *, two_way: bool) -> None:
     if source == destination:
         raise Refused(_("A route needs two different connections."), "same_connection")
     readers, writers = ((source, destination), (destination, source)) if two_way else ((source,), (destination,))
@@ -86,11 +106,6 @@ def between(source: Connection, destination: Connection, *, two_way: bool = Fals
     for end in writers:
         if not end.spec.entities[CONTACTS].write:
             raise Refused(_("%(crm)s cannot be written to.") % {"crm": end.spec.label}, "not_writable")
-    route, _created = Route.objects.get_or_create(source=source, destination=destination, defaults={"two_way": two_way})
-    if two_way and not route.two_way:
-        route.two_way = True
-        route.save(update_fields=["two_way"])
-    return route
 
 
 def due(now: datetime) -> Iterator[tuple[Route, bool]]:

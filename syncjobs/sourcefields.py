@@ -111,6 +111,11 @@ def getter(key: str) -> Getter:
     return lambda contact: contact.row[at]
 
 
+def parts_of(key: str) -> tuple[str, ...]:
+    """The contact's fields that the field `key` is made of."""
+    return _PARTS.get(key, (key,))
+
+
 def needs_points(keys: Sequence[str]) -> bool:
     """Whether these fields need more than the primary e-mail and phone."""
     return "emails" in keys or "phones" in keys
@@ -120,7 +125,8 @@ def _joined(*names: str) -> Getter:
     return lambda contact: " ".join(part for name in names if (part := contact.get(name)))
 
 
-_NAMES: Mapping[str, Getter] = {
-    "given_names": _joined("first_name", "middle_name"),
-    "full_name": _joined("first_name", "middle_name", "last_name"),
+_PARTS: Mapping[str, tuple[str, ...]] = {
+    "given_names": ("first_name", "middle_name"),
+    "full_name": ("first_name", "middle_name", "last_name"),
 }
+_NAMES: Mapping[str, Getter] = {key: _joined(*names) for key, names in _PARTS.items()}

@@ -98,8 +98,13 @@ class Replayed:
         return self._connector.find(entity, keys)
 
 
-def spooled(connection: Connection, *, full: bool, limit: int | None = None, most_pages: int | None = None) -> Spool:
-    """What a pull of the connection would read now, or the beginning of it. Nothing is stored."""
+def spooled(
+    connection: Connection, *, full: bool, takes: bool, limit: int | None = None, most_pages: int | None = None
+) -> Spool:
+    """What a pull of the connection would read now, or the beginning of it. Nothing is stored.
+
+    `takes`: contacts are taken in, and not only looked at.
+    """
     spool = Spool()
     try:
         connector = connections.open_connector(connection, recorder=spool.totals)
@@ -107,17 +112,17 @@ def spooled(connection: Connection, *, full: bool, limit: int | None = None, mos
         spool.fill(_raising(e))
         return spool
     try:
-        spool.fill(_pages(connection, connector, full=full), limit, most_pages)
+        spool.fill(_pages(connection, connector, full=full, takes=takes), limit, most_pages)
     finally:
         connector.close()
     return spool
 
 
-def _pages(connection: Connection, connector: Connector, *, full: bool) -> Iterator[Page]:
+def _pages(connection: Connection, connector: Connector, *, full: bool, takes: bool) -> Iterator[Page]:
     known = {field.key: field for field in connector.describe(CONTACTS)}
     rules = PullRules(connection.rules.filter(entity=CONTACTS), known, settings.PHONE_REGION)
     with transaction.atomic():
-        query = Reading(connection, full=full).query(rules.watched)
+        query = Reading(connection, full=full, takes=takes).query(rules.watched)
         transaction.set_rollback(True)
     yield from connector.read(query)
 

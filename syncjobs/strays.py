@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import orjson
 from django.db import connection as database
+from django.utils import timezone
 
 from connectors.core.types import MatchKey, RemoteRecord
 from connectors.models import Connection
@@ -18,6 +20,8 @@ from contacts.text import name_key
 from syncjobs.models import Cursor, Route, Stray, StrayKey
 
 REFERENCE = "reference"
+# How long what a pull has seen stands for the whole account.
+FRESH = timedelta(minutes=2)
 _POINTS = ("email", "phone")
 
 # A phone or an e-mail that too many carry, here or there, is left out: alone it tells nobody from others.
@@ -106,6 +110,18 @@ def looked_at(connection: Connection) -> bool:
 def indexed(connection: Connection) -> bool:
     """Whether the strays are all there: a full read has come to its end."""
     return Cursor.objects.filter(connection=connection, entity="contacts", full_at__isnull=False).exists()
+
+
+def fresh(connection: Connection) -> bool:
+    """Whether a pull that takes contacts in has just seen all there is: every record is linked, or a stray."""
+    since = timezone.now() - FRESH
+    cursors = Cursor.objects.filter(connection=connection, entity="contacts", keeps_strays=True, updated_at__gte=since)
+    return cursors.filter(full_at__isnull=False, full_since__isnull=True).exists()
+
+
+def has_any(connection: Connection) -> bool:
+    """Whether any record is known that belongs to nobody."""
+    return Stray.objects.filter(connection=connection).exists()
 
 
 def hashes(connection: Connection, ids: Sequence[str]) -> dict[str, bytes]:

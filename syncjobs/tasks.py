@@ -11,7 +11,7 @@ from django.utils import timezone
 from connectors import oauth
 from connectors import services as connections
 from connectors.models import Connection
-from syncjobs import counts, route_runs, routes, runs, services, undo
+from syncjobs import counts, decisions, route_runs, routes, runs, services, undo
 from syncjobs.errors import Refused
 from syncjobs.mirror import schedule
 from syncjobs.models import ContactSync, Route, Run, RunItem, RunKind, RunStatus
@@ -65,6 +65,14 @@ def run_route(route_id: int, full: bool = False) -> None:
         return
     with contextlib.suppress(Refused):
         route_runs.run_route(route, trigger="schedule", full=full)
+
+
+def carry_out_decisions(connection_id: int) -> None:
+    """What people have decided about the connection's records; nothing where it was switched off meanwhile."""
+    connection = Connection.objects.filter(pk=connection_id, enabled=True).first()
+    if connection is not None:
+        with contextlib.suppress(Refused):
+            decisions.carry_out(connection)
 
 
 def undo_run(run_id: int, made_id: int) -> None:

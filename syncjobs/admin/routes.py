@@ -1,4 +1,4 @@
-"""Routes in the admin, the questions that runs leave to people, and where each reading stands."""
+"""Routes in the admin: what they carry, and running them now."""
 
 from __future__ import annotations
 
@@ -7,18 +7,12 @@ from typing import Any
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.urls import reverse
-from django.utils.html import format_html
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from unfold.admin import ModelAdmin
-from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownFilter
-from unfold.decorators import action, display
+from unfold.decorators import action
 
 from syncjobs import services
-from syncjobs.admin.readonly import ReadOnlyAdmin
-from syncjobs.models import ReviewItem, Route
-from syncjobs.sentences import translated
+from syncjobs.models import Route
 
 
 @admin.register(Route)
@@ -26,7 +20,7 @@ class RouteAdmin(ModelAdmin):
     list_display = ["__str__", "enabled", "two_way", "policy", "interval_minutes", "full_times", "started_at"]
     list_select_related = ["source", "destination"]
     fields = [
-        ("source", "destination"), ("enabled", "two_way"), ("policy", "recreate"),
+        ("source", "destination"), ("enabled", "two_way"), ("policy", "on_delete", "recreate"),
         ("interval_minutes", "full_times", "time_zone"), ("started_at", "full_started_at"),
     ]  # fmt: skip
     readonly_fields = ["started_at", "full_started_at"]
@@ -52,27 +46,3 @@ class RouteAdmin(ModelAdmin):
             services.start_route(route, full=full)
         text = ngettext("%(count)s route will run now.", "%(count)s routes will run now.", len(routes))
         self.message_user(request, text % {"count": len(routes)}, messages.SUCCESS)
-
-
-@admin.register(ReviewItem)
-class ReviewItemAdmin(ReadOnlyAdmin):
-    list_display = ["question", "connection", "about", "in_words", "field", "created_at", "decided_at"]
-    list_filter = [("connection", RelatedDropdownFilter), ("kind", ChoicesDropdownFilter)]
-    list_filter_submit = True
-    list_select_related = ["connection"]
-    fields = ["connection", "question", "about", "in_words", "field", "ours", "theirs", "candidates", "created_at"]
-
-    @display(description=gettext_lazy("question"))
-    def question(self, item: ReviewItem) -> str:
-        return str(item.get_kind_display())
-
-    @display(description=gettext_lazy("in words"))
-    def in_words(self, item: ReviewItem) -> str:
-        return translated(item.message)
-
-    @display(description=gettext_lazy("about"))
-    def about(self, item: ReviewItem) -> str:
-        if item.contact_id is None:
-            return item.external_id or "–"
-        url = reverse("admin:contacts_contact_change", args=[item.contact_id])
-        return format_html('<a class="text-primary-600 underline" href="{}">{}</a>', url, _("contact"))

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from syncjobs.api import queueing, runs, status, webhooks
+from syncjobs.api import queueing, reviews, runs, status, webhooks
 from syncjobs.compat import urls as compat
 
 urlpatterns = [
@@ -18,6 +18,8 @@ urlpatterns = [
     path("v3/runs/<int:pk>/items", runs.RunItemsView.as_view()),
     path("v3/runs/<int:pk>/undo", runs.RunUndoView.as_view()),
     path("v3/runs/<int:pk>/cancel", runs.RunCancelView.as_view()),
+    path("v1/reviews", reviews.ReviewListView.as_view()),
+    path("v1/reviews/<int:pk>/decide", reviews.DecideView.as_view()),
     path("v3/connections/<slug:key>/push", runs.PushView.as_view()),
     path("v1/webhooks/<slug:system>", webhooks.receive_all),
     path("v1/webhooks/<slug:connector>/<str:event_type>", webhooks.receive),

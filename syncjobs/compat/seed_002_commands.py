@@ -14,15 +14,13 @@ from connectors import services as connections
 from connectors.core.errors import ApiError
 from connectors.core.types import CONTACTS, FieldSpec, MultiValue, ReadMode, ReadQuery, RemoteRecord
 from connectors.models import Connection
-from syncjobs import rehearsal, route_fields, route_runs
+from syncjobs import plan_lines, rehearsal, route_fields, route_runs
 from syncjobs.compat import seed_002
 from syncjobs.console import REFUSED, SOME_FAILED, SyncCommand, progress_bar
 from syncjobs.errors import Refused
-from syncjobs.models import Route, RunItem
+from syncjobs.models import Route
 from syncjobs.route_runs import RouteRun, line
 from syncjobs.sentences import translated
-
-SHOWN = 50
 
 
 class RouteCommand(SyncCommand):
@@ -77,12 +75,12 @@ class SyncIdentCommand(RouteCommand):
         if not options["dry_run"] and planned.stopped is None:
             done = route_runs.run_records(route, [patient], trigger="command")
         if options["json"]:
-            told = {"patient": shown(record.values), "plan": plan_of(planned), **line(done)}
+            told = {"patient": shown(record.values), "plan": plan_lines.plan_of(planned), **line(done)}
             self.stdout.write(orjson.dumps(told, default=str).decode())
             self._exit(done)
             return
         for key, value in shown(record.values).items():
-            self.stdout.write(f"{known[key].label if key in known else key}: {_text(value)}")
+            self.stdout.write(f"{known[key].label if key in known else key}: {plan_lines.text_of(value)}")
         self._write_plan(planned)
         self.conclude_route(done, dict(options))
 
@@ -103,19 +101,8 @@ class SyncIdentCommand(RouteCommand):
         return known, found[0]
 
     def _write_plan(self, done: RouteRun) -> None:
-        if done.stopped is not None:
-            return
-        plan = plan_of(done)
-        for item in plan[:SHOWN]:
-            self.stdout.write(
-                f"{item['connection']}: {item['action']} {item['external_id']} {item['message']}".rstrip()
-            )
-            for name, (before, after) in item["changes"].items():
-                self.stdout.write(f"    {name}: {_text(before)} → {_text(after)}")
-        if len(plan) > SHOWN:
-            self.stdout.write(_("… and %(count)d more; the run's page has all.") % {"count": len(plan) - SHOWN})
-        if not plan:
-            self.stdout.write(_("Nothing would change."))
+        for line_of_plan in plan_lines.lines(done):
+            self.stdout.write(line_of_plan)
 
     def _exit(self, done: RouteRun) -> None:
         if done.stopped is not None:
@@ -155,21 +142,6 @@ class IdentFieldsCommand(RouteCommand):
             )
 
 
-def plan_of(done: RouteRun) -> list[dict[str, Any]]:
-    """What the runs of a rehearsal say about each record, in order."""
-    keys = {run.pk: run.connection.key for run in done.runs}
-    return [
-        {
-            "connection": keys[item.run_id],
-            "action": item.get_action_display(),
-            "external_id": item.external_id,
-            "message": translated(item.message),
-            "changes": item.changes or {},
-        }
-        for item in RunItem.objects.filter(run__in=keys)
-    ]
-
-
 def shown(values: Mapping[str, Any]) -> dict[str, Any]:
     """Values in JSON's types, without empty ones; several of a kind as a list of texts."""
     return {key: _plain(value) for key, value in values.items() if value not in (None, "", [])}
@@ -179,11 +151,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Sequence) and not isinstance(value, str):
         return [item.value if isinstance(item, MultiValue) else item for item in value]
     return value if isinstance(value, str | int | float | bool) else str(value)
-
-
-def _text(value: Any) -> str:
-    if value is None:
-        return "—"
-    if isinstance(value, list):
-        return ", ".join(str(item.get("value")) if isinstance(item, dict) else str(item) for item in value)
-    return str(value)

@@ -31,7 +31,9 @@ class ContactSync(models.Model):
     record to be in. `run` claims the link while it is being processed. `pushed_version` is the contact's version sent.
 
     `seen_hash` is the digest of their record as a pull last saw it, null after every write of ours; `remote_updated_at`
-    is that record's own time. `gone_at` makes the link a tombstone: their record was deleted.
+    is that record's own time. `gone_at` makes the link a tombstone: their record was deleted; without an `external_id`
+    the pair was separated then, and only a person joins it again. `delete_version` asks a push to delete their record
+    as long as the contact has this version.
     """
 
     contact = models.ForeignKey(Contact, on_delete=models.CASCADE, related_name="links", verbose_name=_("contact"))
@@ -54,6 +56,7 @@ class ContactSync(models.Model):
     remote_updated_at = models.DateTimeField(null=True, editable=False)
     gone_at = models.DateTimeField(_("deleted there"), null=True, blank=True, editable=False)
     pushed_version = models.PositiveIntegerField(null=True, editable=False)
+    delete_version = models.PositiveIntegerField(null=True, editable=False)
     synced_at = models.DateTimeField(_("synced"), null=True, blank=True)
     retry_count = models.PositiveSmallIntegerField(_("attempts failed"), default=0, db_default=0)
     next_retry_at = models.DateTimeField(_("next attempt"), null=True, blank=True)

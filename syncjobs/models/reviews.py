@@ -15,7 +15,10 @@ class ReviewItem(models.Model):
 
     `field` is the contact's field in conflict ("" for other kinds), with `ours` and `theirs`. `candidates` are the ids
     of the contacts among which a record is ambiguous; where a contact is ambiguous among records, `theirs` has those
-    and `field` the contact's id.
+    and `field` the contact's id. A question about deletions that has an `external_id` asks whether that record is to be
+    deleted, as another end of its route has lost its own; without one, whether so many may be gone.
+
+    `decision` is what syncjobs.decisions takes, with `used` once a run has carried it out.
     """
 
     class Kind(models.TextChoices):

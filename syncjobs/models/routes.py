@@ -82,6 +82,7 @@ class Cursor(models.Model):
 
     `position` is the connector's own: of the full read under way since `full_since`, else of the changes read last.
     `full_at` is the start of the last full read that finished, null before the first. `scan` numbers the full reads.
+    `keeps_strays`: the last full read took contacts in, and kept the records that it found none for.
     """
 
     connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="cursors", db_index=False)
@@ -90,6 +91,7 @@ class Cursor(models.Model):
     full_since = models.DateTimeField(null=True)
     full_at = models.DateTimeField(_("read in full"), null=True)
     scan = models.PositiveIntegerField(default=0)
+    keeps_strays = models.BooleanField(default=False)
     updated_at = models.DateTimeField(default=timezone.now)
 
     class Meta:

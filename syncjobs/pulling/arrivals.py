@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 
 from connectors.core.types import RemoteRecord
 from contacts.matching import Keys
@@ -30,6 +31,15 @@ class Arrival:
     record: RemoteRecord
     digest: bytes
     contents: Contents | None = None
+
+
+@dataclass(slots=True)
+class Batch:
+    """Records as they were read. `asked_at`: they were asked for no earlier than this."""
+
+    arrivals: list[Arrival] = field(default_factory=list)
+    deleted_ids: list[str] = field(default_factory=list)
+    asked_at: datetime | None = None
 
 
 class Arrivals:

@@ -32,13 +32,17 @@ SELECT %(cursor)s, %(scan)s, unnest(%(ids)s::varchar[])
 
 
 class Reading:
-    """One connection's reading of its contacts: full when it has to be, else only what changed."""
+    """One connection's reading of its contacts: full when it has to be, else only what changed.
 
-    def __init__(self, connection: Connection, *, full: bool) -> None:
-        self.connection = connection
+    `takes`: contacts are taken in, which what was only looked at so far has to be read for once more.
+    """
+
+    def __init__(self, connection: Connection, *, full: bool, takes: bool = True) -> None:
+        self.connection, self._takes = connection, takes
         self.cursor, _created = Cursor.objects.get_or_create(connection=connection, entity=CONTACTS)
         changes = connection.spec.entities[CONTACTS].changes
-        if self.cursor.full_since is None and (full or self.cursor.full_at is None or not changes):
+        starts = self.cursor.full_since is None and (full or self.cursor.full_at is None or not changes)
+        if starts or (takes and not self.cursor.keeps_strays):
             self.begin_full()
 
     @property
@@ -50,6 +54,7 @@ class Reading:
         cursor = self.cursor
         Scanned.objects.filter(cursor=cursor).delete()
         cursor.full_since, cursor.position, cursor.scan = _now(), None, cursor.scan + 1
+        cursor.keeps_strays = self._takes
         cursor.save()
 
     def query(self, fields: Sequence[str]) -> ReadQuery:

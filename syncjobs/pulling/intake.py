@@ -4,58 +4,38 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, OperationalError, transaction
 
-from connectors.core.types import CONTACTS, RemoteRecord
+from connectors.core.types import CONTACTS
 from connectors.models import Connection
 from contacts import store as contacts
 from contacts.identifiers import uuid7
-from contacts.matching import Keys, MatchKey
+from contacts.matching import MatchKey
 from contacts.records import ContactRecord
-from syncjobs import linklocks, moves, queue, reviews, routes, strays
+from syncjobs import linklocks, moves, questions, queue, reviews, routes, strays
 from syncjobs.models import Run, RunItem
 from syncjobs.pulling import store
 from syncjobs.pulling.agreement import Agreement
-from syncjobs.pulling.arrivals import Arrival, Arrivals, Contents
-from syncjobs.pulling.matching import Matcher
+from syncjobs.pulling.arrivals import Arrival, Arrivals, Batch
+from syncjobs.pulling.burying import bury, forget, revive
+from syncjobs.pulling.cases import Case, agrees, stray_of
+from syncjobs.pulling.matching import Found, Matcher
 from syncjobs.pulling.merging import laid_over, values_of
 from syncjobs.pulling.rules import PullRules, Taken
-from syncjobs.pulling.store import Linked, LinkRow
+from syncjobs.pulling.said import Said
+from syncjobs.pulling.store import Linked
 from syncjobs.pulling.verdicts import Verdict, decide, sentence
+from syncjobs.questions import Question
 from syncjobs.references import reference_of
 
 ATTEMPTS = 4
 _KEYS: tuple[MatchKey, ...] = ("email", "phone")
 EMPTY = "There is nothing to tell the person by: no name, e-mail, phone or company."
 LINKED = "An existing contact was found and linked."
-
-
-@dataclass(slots=True)
-class Batch:
-    """Records as they were read. `asked_at`: they were asked for no earlier than this."""
-
-    arrivals: list[Arrival] = field(default_factory=list)
-    deleted_ids: list[str] = field(default_factory=list)
-    asked_at: datetime | None = None
-
-
-@dataclass(slots=True)
-class _Case:
-    """A record that is new or changed, on its way to a decision."""
-
-    record: RemoteRecord
-    digest: bytes
-    contents: Contents
-    link: LinkRow | None
-    after: ContactRecord
-    contact_id: UUID | None = None
-    before: contacts.Stored | None = None
-    notes: list[str] = field(default_factory=list)
 
 
 class Intake:
@@ -66,6 +46,10 @@ class Intake:
     ) -> None:
         self.connection, self.run, self.rules, self.terms = connection, run, rules, terms
         self.agreement = agreement
+        # Until a person has allowed the deletions that this run is about.
+        self.guarded = True
+        self.asked, self.decided = reviews.has_open(connection), reviews.has_unused(connection)
+        self.strays = strays.has_any(connection)
         self.arrivals = Arrivals(rules, agreement)
         self.reference = reference_of(connection)
         self.versioned = connection.spec.entities[CONTACTS].versioned
@@ -98,8 +82,9 @@ class _Attempt:
         self.intake, self.connection, self.rules = intake, intake.connection, intake.rules
         self.counts: Counter[str] = Counter()
         self.items: list[tuple[UUID | None, str, RunItem.Action, str, Any]] = []
-        self.questions: list[reviews.Question] = []
+        self.questions: list[Question] = []
         self.told: list[UUID] = []
+        self.made: dict[UUID, ContactRecord] = {}
 
     def run(self, batch: Batch) -> bool:
         linklocks.alone(self.connection)
@@ -115,7 +100,7 @@ class _Attempt:
         store.store_items(self.intake.run, self.items)
         return store.count(self.intake.run, self.counts)
 
-    def _new_or_changed(self, arrivals: Sequence[Arrival], asked_at: datetime | None) -> list[_Case]:
+    def _new_or_changed(self, arrivals: Sequence[Arrival], asked_at: datetime | None) -> list[Case]:
         ids = [arrival.record.id for arrival in arrivals]
         links = store.links_by_external_id(self.connection, ids)
         known = {} if self.intake.terms.takes else strays.hashes(self.connection, [i for i in ids if i not in links])
@@ -132,27 +117,41 @@ class _Attempt:
                 self.counts["skipped"] += 1
             else:
                 contents = self.intake.arrivals.read(arrival)
-                cases.append(_Case(record, digest, contents, link, contents.contact))
+                cases.append(Case(record, digest, contents, link, contents.contact))
         return cases
 
-    def _settle(self, cases: list[_Case]) -> None:
+    def _settle(self, cases: list[Case]) -> None:
         known = [case for case in cases if case.link is not None]
         fresh = [case for case in cases if case.link is None]
         if not self.intake.terms.takes:
+            self.counts["unchanged"] += len(fresh)
             self._keep_aside(fresh)
             fresh = []
         if fresh:
             contacts.lock_matching()
         matcher = Matcher(self.connection, self.rules, self.intake.match_order, self.intake.reference)
         pairs = [(case.record, case.contents.keys) for case in fresh]
-        stored = matcher.load([c.link.contact_id for c in known if c.link], pairs)
+        self.said = Said(self.connection, [case.record.id for case in cases], waiting=self.intake.decided)
+        stored = matcher.load([*(c.link.contact_id for c in known if c.link), *self.said.contact_ids()], pairs)
         snapshots = queue.snapshots([c.link.id for c in known if c.link])
         ready = [case for case in known if self._merge(case, stored, snapshots)]
-        ready += [case for case in fresh if self._place(case, matcher, stored)]
-        self._store(ready, snapshots)
+        placed = [case for case in fresh if self._place(case, matcher, stored)]
+        self._keep_aside([case for case in fresh if case.contact_id is None])
+        self._store([*ready, *placed], snapshots)
+        self._close([*ready, *placed], placed)
+
+    def _close(self, cases: Sequence[Case], placed: Sequence[Case]) -> None:
+        """What is settled is asked no more, and what people have decided was carried out."""
+        revive([case.contact_id for case in cases if case.revives() and case.contact_id is not None])
+        if self.intake.strays:
+            strays.clear(self.connection, [case.record.id for case in placed])
+        if self.intake.asked:
+            agreed = [(i, name) for case in cases for name, i in agrees(case).items()]
+            self.said.woken += reviews.withdraw(self.connection, [case.record.id for case in placed], agreed)
+        self.said.store()
 
     def _merge(
-        self, case: _Case, stored: Mapping[UUID, contacts.Stored], snapshots: Mapping[int, Mapping[str, Any]]
+        self, case: Case, stored: Mapping[UUID, contacts.Stored], snapshots: Mapping[int, Mapping[str, Any]]
     ) -> bool:
         """Lays the record over the contact of its link. False when the contact has just been deleted."""
         if case.link is None or (before := stored.get(case.link.contact_id)) is None:
@@ -165,29 +164,31 @@ class _Attempt:
         self._lay_over(case, before, known)
         return True
 
-    def _lay_over(self, case: _Case, before: contacts.Stored, agreed: Taken | None) -> None:
+    def _lay_over(self, case: Case, before: contacts.Stored, agreed: Taken | None) -> None:
         case.before = before
         if not self.intake.terms.takes:
             case.after = before.record
             return
-        decide = reviews.rule(self.intake.terms.policy, before, case.record.updated_at)
+        sides = self.said.sides(case.record.id, before.id)
+        decide = reviews.rule(self.intake.terms.policy, before, case.record.updated_at, sides)
         merged = laid_over(before.record, agreed, case.contents.taken, self.rules.takes, decide)
         case.after = merged.record
         for conflict in merged.conflicts:
             case.notes.append(sentence(conflict, self.connection.spec.label))
-        asked = [reviews.about(c, case.record.id, before.id) for c in merged.conflicts if c.winner is None]
+        asked = [questions.about(c, case.record.id, before.id) for c in merged.conflicts if c.winner is None]
         self.questions += asked
         self.counts["conflicts"] += bool(asked)
 
-    def _place(self, case: _Case, matcher: Matcher, stored: Mapping[UUID, contacts.Stored]) -> bool:
+    def _place(self, case: Case, matcher: Matcher, stored: Mapping[UUID, contacts.Stored]) -> bool:
         """Finds the contact of a record without a link, or makes one. False when it gets none."""
         keys = case.contents.keys
-        found = matcher.find(case.record, keys)
+        person = self.said.person(case.record.id)
+        is_new = person is not None and person.contact_id is None
+        found = Found() if is_new else matcher.find(case.record, keys, person.contact_id if person else None)
         if found.ambiguous:
-            question = reviews.which(case.record.id, found.ambiguous, found.by)
-            self.questions.append(question)
-            self.counts["conflicts"] += 1
-            self.items.append((None, case.record.id, RunItem.Action.CONFLICT, question.message, None))
+            self._ask_which(case, found, stored)
+            if person is not None:
+                self.said.overtaken(person)
             return False
         if found.contact_id is not None:
             case.contact_id, case.link = found.contact_id, found.link
@@ -199,30 +200,27 @@ class _Attempt:
             return False
         else:
             case.contact_id = uuid7()
+        self.made[case.contact_id] = case.after
         matcher.took(case.contact_id, keys)
+        if person is not None:
+            self.said.placed(person, case.contact_id)
         return True
 
-    def _keep_aside(self, cases: Sequence[_Case]) -> None:
+    def _ask_which(self, case: Case, found: Found, stored: Mapping[UUID, contacts.Stored]) -> None:
+        known = {contact_id: stored[contact_id].record for contact_id in found.ambiguous if contact_id in stored}
+        candidates = {contact_id: self.made.get(contact_id) or known[contact_id] for contact_id in found.ambiguous}
+        question = questions.which(case.record.id, candidates, found.by, case.contents.snapshot)
+        self.questions.append(question)
+        self.counts["conflicts"] += 1
+        self.items.append((None, case.record.id, RunItem.Action.CONFLICT, question.message, None))
+
+    def _keep_aside(self, cases: Sequence[Case]) -> None:
         """Records that belong to no contact yet: a push may find them."""
-        self.counts["unchanged"] += len(cases)
-        strays.store(self.connection, [self._stray(case) for case in cases])
+        intake = self.intake
+        met = [stray_of(case, self.rules, intake.reference, versioned=intake.versioned) for case in cases]
+        strays.store(self.connection, met)
 
-    def _stray(self, case: _Case) -> strays.Met:
-        record, intake = case.record, self.intake
-        keys = Keys.of(self.rules.person(case.contents.taken))
-        reference = str(record.values.get(intake.reference.theirs) or "") if intake.reference else ""
-        texts = [f"email:{email}" for email in keys.emails] + [f"phone:{phone}" for phone in keys.phones]
-        return strays.Met(
-            external_id=record.id,
-            version=record.version if intake.versioned else "",
-            name=keys.name,
-            reference=reference,
-            keys=[*texts, *([f"{strays.REFERENCE}:{reference}"] if reference else [])],
-            values=case.contents.snapshot,
-            seen_hash=case.digest,
-        )
-
-    def _store(self, cases: Sequence[_Case], snapshots: Mapping[int, Mapping[str, Any]]) -> None:
+    def _store(self, cases: Sequence[Case], snapshots: Mapping[int, Mapping[str, Any]]) -> None:
         changes = []
         for case in cases:
             if case.contact_id is None:
@@ -246,7 +244,7 @@ class _Attempt:
         untouched = {id(link) for _, link in same}
         store.store_links(self.connection, [link for link in links if id(link) not in untouched])
 
-    def _linked(self, case: _Case) -> Linked:
+    def _linked(self, case: Case) -> Linked:
         if case.contact_id is None:
             raise AssertionError("only placed records are linked")
         record, agreement = case.record, self.intake.agreement
@@ -265,11 +263,11 @@ class _Attempt:
             snapshot=agreed.snapshot,
         )
 
-    def _pushes_back(self, case: _Case) -> bool:
+    def _pushes_back(self, case: Case) -> bool:
         followed = case.link is not None and case.link.pushed and self.connection.follow_changes
         return self.intake.terms.pushes_back or followed
 
-    def _tell(self, case: _Case, change: contacts.Change | None) -> None:
+    def _tell(self, case: Case, change: contacts.Change | None) -> None:
         """Counts what happened to the contact, and writes it down unless nothing did."""
         notes = " ".join([*case.notes, *case.contents.taken.problems])
         if case.before is None:
@@ -290,10 +288,12 @@ class _Attempt:
             self.told.append(case.contact_id)
 
     def _bury(self, deleted_ids: Sequence[str]) -> None:
-        message = f"The record was deleted in {self.connection.spec.label}."
-        if deleted_ids and not self.intake.terms.takes:
-            strays.clear(self.connection, deleted_ids)
-        again = self.intake.terms.recreate
-        for contact_id, external_id in store.bury(self.connection, deleted_ids, message, again=again):
-            self.counts["deleted"] += 1
-            self.items.append((contact_id, external_id, RunItem.Action.DELETE, message, None))
+        if not deleted_ids:
+            return
+        intake = self.intake
+        forget(self.connection, deleted_ids, asked=intake.asked or intake.decided)
+        buried = bury(self.connection, intake.run, intake.terms, deleted_ids, guarded=intake.guarded)
+        self.counts["conflicts"] += buried.questions
+        self.counts["deleted"] += len(buried.gone)
+        action = RunItem.Action.DELETE
+        self.items += [(record.contact_id, record.external_id, action, buried.message, None) for record in buried.gone]

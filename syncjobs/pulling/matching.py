@@ -78,10 +78,17 @@ class Matcher:
     def _refers_to(self, record: RemoteRecord) -> str:
         return str(record.values.get(self._reference.theirs) or "") if self._reference is not None else ""
 
-    def find(self, record: RemoteRecord, keys: Keys) -> Found:
-        """The contact this record belongs to; one that has another record of the same system never fits."""
+    def find(self, record: RemoteRecord, keys: Keys, decided: UUID | None = None) -> Found:
+        """The contact this record belongs to; one that has another record of the same system never fits.
+
+        `decided` is the contact that a person gave it to.
+        """
         refers_to = self._refers_to(record)
-        for by, sure in (("id", self._own_id(record)), ("reference", self._referred.get(refers_to))):
+        for by, sure in (
+            ("decision", decided),
+            ("id", self._own_id(record)),
+            ("reference", self._referred.get(refers_to)),
+        ):
             held = self._candidates.keys_of(sure) if sure is not None else None
             if sure is not None and held is not None and held.source_id in (None, record.id):
                 return Found(sure, self._links.get(sure), by=by)

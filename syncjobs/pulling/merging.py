@@ -53,7 +53,7 @@ def laid_over(
     """
     sides = _Sides(local, agreed)
     for rule in rules:
-        if rule.ours in taken.values and not _still(rule, agreed, taken):
+        if rule.ours in taken.values and (rule.ours in decide.decided or not _still(rule, agreed, taken)):
             sides.take(rule, taken.values[rule.ours])
     return merge(sides.base, local, sides.remote, decide)
 

@@ -18,13 +18,13 @@ from connectors.core.errors import CursorExpired
 from connectors.core.fanout import ahead, batched
 from connectors.core.types import CONTACTS, Deletes, Page, ReadMode, ReadQuery
 from connectors.models import Connection
-from syncjobs import reviews, routes, strays
+from syncjobs import deletions, questions, reviews, routes, strays
 from syncjobs.models import Run
 from syncjobs.pulling import store
 from syncjobs.pulling.agreement import Agreement
-from syncjobs.pulling.arrivals import Arrival
+from syncjobs.pulling.arrivals import Arrival, Batch
 from syncjobs.pulling.cursors import Reading
-from syncjobs.pulling.intake import Batch, Intake
+from syncjobs.pulling.intake import Intake
 from syncjobs.pulling.rules import PullRules
 from syncjobs.rules import PushRules
 
@@ -36,8 +36,6 @@ STORE_AFTER_SECONDS = 0.5
 # At least so many pages are fetched ahead, and as many as are stored together.
 PAGES_AHEAD = 4
 IDS_AT_ONCE = 1000
-# More deletions than this at once ask a person: of all linked records, and in any case so many.
-MISSING_SHARE, MISSING_FEW = 0.1, 20
 
 
 @dataclass
@@ -65,12 +63,15 @@ class Pull:
 
     def read(self, *, full: bool) -> None:
         """Everything, or what changed since the last time. Raises ApiError."""
-        reading = Reading(self.connection, full=full)
+        reading = Reading(self.connection, full=full, takes=self.terms.takes)
         try:
             self._read(reading)
         except CursorExpired:
             reading.begin_full()
             self._read(reading)
+        if self.intake.decided and not self.stopped:
+            # Records that have not changed are read for the sake of what people have decided about them.
+            self.read_ids(reviews.waiting_records(self.connection))
 
     def read_ids(self, ids: Sequence[str]) -> None:
         """These records; those that no longer exist become tombstones. Raises ApiError."""
@@ -91,7 +92,7 @@ class Pull:
                 return
         if reading.is_full and finished:
             self._look_for_missing(reading)
-            if not self.terms.takes:
+            if self.scans:
                 strays.clear_unseen(self.connection, reading.cursor)
             reading.finish()
 
@@ -129,8 +130,11 @@ class Pull:
         """Links whose records a finished full read has not met: asked for by id, as pages may shift while one reads."""
         if not self.scans:
             return
-        missing, linked = reading.missing(), store.links_of(self.connection)
-        if len(missing) > max(MISSING_FEW, MISSING_SHARE * linked) and not reviews.deletions_allowed(self.connection):
-            reviews.ask(self.connection, [reviews.deletions(self.connection.spec.label, len(missing), linked)])
-            return
+        missing = reading.missing()
+        if len(missing) > deletions.limit(self.connection):
+            if not reviews.deletions_allowed(self.connection):
+                linked = store.links_of(self.connection)
+                reviews.ask(self.connection, [questions.deletions(self.connection.spec.label, len(missing), linked)])
+                return
+            self.intake.guarded = False
         self.read_ids(missing)

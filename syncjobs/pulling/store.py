@@ -52,11 +52,11 @@ _TYPES = ("int8", "uuid", *("text",) * 3, "bytea", "bytea", "timestamptz", "text
 _plain_values = attrgetter(*_COLUMNS[:-1])
 
 # A link that a push has in its hands keeps its status: it only notes that it is due again. One that waits for a push
-# which nobody asked for just now goes on waiting as it was.
+# which nobody asked for just now goes on waiting as it was; so does a deletion that is due there.
 _QUEUED, _COMPLETE = states.QUEUED, states.COMPLETE
 _BUSY = f"s.sync_status = '{states.PROCESSING.sync}'"
 _WAITS = f"s.sync_status IN ('{states.QUEUED.sync}', '{states.ERROR.sync}', '{states.SELECTED.sync}')"
-_KEPT = f"({_BUSY} OR (p.state = 'differs' AND {_WAITS}))"
+_KEPT = f"({_BUSY} OR (p.state = 'differs' AND {_WAITS}) OR s.delete_version IS NOT NULL)"
 _UPDATE = f"""
 UPDATE syncjobs_contactsync s SET
     external_id = p.external_id, external_ref = p.external_ref, external_version = p.external_version,
@@ -98,18 +98,6 @@ ON CONFLICT (link_id) DO UPDATE SET values = excluded.values
 _TOUCH = """
 UPDATE syncjobs_contactsync s SET seen_hash = t.seen, remote_updated_at = t.at
 FROM unnest(%(ids)s::bigint[], %(seen)s::bytea[], %(at)s::timestamptz[]) AS t(id, seen, at) WHERE s.id = t.id
-"""
-
-_BURY = f"""
-UPDATE syncjobs_contactsync SET gone_at = now(), seen_hash = NULL, next_retry_at = NULL,
-    processing_error = %(message)s, error_kind = '',
-    due_at = CASE WHEN %(again)s THEN now() END,
-    sync_status = CASE WHEN sync_status = '{states.PROCESSING.sync}' THEN sync_status
-                       WHEN %(again)s THEN '{states.QUEUED.sync}' ELSE '{states.SKIPPED.sync}' END,
-    processing_status = CASE WHEN sync_status = '{states.PROCESSING.sync}' THEN processing_status
-                             WHEN %(again)s THEN '{states.QUEUED.processing}' END
-WHERE connection_id = %(connection)s AND external_id = ANY(%(ids)s) AND external_id <> '' AND gone_at IS NULL
-RETURNING contact_id, external_id
 """
 
 _COUNT = """
@@ -202,22 +190,6 @@ def touch(links: Sequence[tuple[int, bytes, datetime | None]]) -> None:
     ids, seen, at = (list(column) for column in zip(*links, strict=True))
     with database.cursor() as cursor:
         cursor.execute(_TOUCH, {"ids": ids, "seen": seen, "at": at})
-
-
-def bury(
-    connection: Connection, external_ids: Sequence[str], message: str, *, again: bool = False
-) -> list[tuple[UUID, str]]:
-    """Makes tombstones of the links to these records: (contact id, remote id) of those that were not tombstones yet.
-
-    `again`: they become due, so that a push makes the records anew.
-    """
-    if not external_ids:
-        return []
-    with database.cursor() as cursor:
-        cursor.execute(
-            _BURY, {"connection": connection.pk, "ids": list(external_ids), "message": message, "again": again}
-        )
-        return list(cursor.fetchall())
 
 
 def store_items(run: Run, items: Sequence[tuple[UUID | None, str, RunItem.Action, str, Any]]) -> None:

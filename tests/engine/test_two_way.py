@@ -29,6 +29,18 @@ def test_each_side_gets_what_the_other_has(pair: Pair) -> None:
     pair.quiet()
 
 
+def test_a_route_that_becomes_two_way_brings_what_was_only_looked_at(pair: Pair) -> None:
+    pair.set(two_way=False)
+    pair.one.create("ann@example.com", first_name="Ann")
+    pair.other.create("bob@example.com", first_name="Bob")
+    pair.run()
+    assert (pair.one.count(), pair.other.count()) == (1, 2)
+    pair.set(two_way=True)
+    pair.run()
+    assert (pair.one.count(), pair.other.count()) == (2, 2)
+    pair.quiet()
+
+
 def test_people_known_to_both_sides_are_not_doubled(pair: Pair) -> None:
     for i in range(10):
         pair.one.create(f"ann{i}@example.com", first_name=f"Ann {i}", last_name="Bell")

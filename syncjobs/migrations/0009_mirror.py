@@ -20,7 +20,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('connectors', '0005_rolling_limits'),
-        ('syncjobs', '0007_plans'),
+        ('syncjobs', '0008_deletions'),
     ]
 
     operations = [
