@@ -46,6 +46,9 @@ _GROUPS: list[tuple[Any, list[Item]]] = [
                 gettext_lazy("Connections"), "cable", "connectors_connection_changelist", "connectors.view_connection"
             ),
             Item(gettext_lazy("Routes"), "route", "syncjobs_route_changelist", "syncjobs.view_route"),
+            Item(
+                gettext_lazy("Mirror"), "table_view", "syncjobs_mirrorentity_changelist", "syncjobs.view_mirrorentity"
+            ),
             Item(gettext_lazy("Runs"), "sync", "syncjobs_run_changelist", "syncjobs.view_run"),
             Item(gettext_lazy("Links"), "link", "syncjobs_contactsync_changelist", "syncjobs.view_contactsync"),
             Item(gettext_lazy("Questions"), "help", "syncjobs_reviewitem_changelist", "syncjobs.view_reviewitem"),

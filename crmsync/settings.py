@@ -84,6 +84,9 @@ TEMPLATES = [
 ]
 
 DATABASES = {"default": env.database()}
+if env.text("MIRROR_DATABASE_URL"):
+    # Where the mirrored tables go instead of schemas of the hub's own database.
+    DATABASES["mirror"] = env.database("MIRROR_DATABASE_URL")
 # A connector that reads a foreign database at run time brings the router that keeps our models away from it.
 DATABASE_ROUTERS = [f"connectors.{path.parent.name}.router.Router" for path in BASE_DIR.glob("connectors/*/router.py")]
 

@@ -10,7 +10,9 @@ class SyncjobsConfig(AppConfig):
         from syncjobs import receivers
         from syncjobs.admin import contacts as contact_admin
         from syncjobs.api import contact_filters
+        from syncjobs.mirror import following
 
         receivers.connect()
         contact_admin.connect()
         contact_filters.connect()
+        following.connect()

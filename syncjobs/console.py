@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TextIO
 
 import orjson
@@ -46,6 +46,24 @@ class SyncCommand(BaseCommand):
         if run.failed or run.conflicts:
             sys.exit(SOME_FAILED)
 
+    def conclude_all(self, runs: Sequence[Run], options: dict[str, Any]) -> None:
+        """Prints how several runs went, in --json as one line of sums, and exits with the fitting code."""
+        for run in runs:
+            run.refresh_from_db()
+        if options["json"]:
+            told = [counters(run) for run in runs]
+            sums = {name: sum(one[name] for one in told) for name in (*COUNTERS, "duration_ms")}
+            sums["deleted"] = sum(run.deleted for run in runs)
+            last = told[-1]["run"] if told else None
+            self.stdout.write(orjson.dumps({"run": last, "runs": [one["run"] for one in told], **sums}).decode())
+        else:
+            self.stdout.writelines(f"{run.entity}: {summary(run)}\n" for run in runs)
+        stopped = [run for run in runs if run.status == RunStatus.STOPPED]
+        if stopped:
+            raise CommandError("\n".join(run.message for run in stopped), returncode=REFUSED)
+        if any(run.failed or run.conflicts for run in runs):
+            sys.exit(SOME_FAILED)
+
     def conclude_route(self, done: RouteRun, options: dict[str, Any]) -> None:
         """Prints how a route's run went and exits with the fitting code."""
         told = line(done)
@@ -80,7 +98,9 @@ def summary(run: Run) -> str:
     return "\n".join(lines)
 
 
-def progress_bar(label: str, stream: TextIO | None = None) -> tuple[Callable[[Run, int], None], Callable[[], None]]:
+def progress_bar(
+    label: str, stream: TextIO | None = None, *, unit: str = " contacts"
+) -> tuple[Callable[[Run, int], None], Callable[[], None]]:
     """(advance, close): a bar with an estimate on a terminal, silence elsewhere."""
     stream = stream or sys.stderr
     bar: tqdm | None = None
@@ -90,7 +110,7 @@ def progress_bar(label: str, stream: TextIO | None = None) -> tuple[Callable[[Ru
         if not stream.isatty():
             return
         if bar is None:
-            bar = tqdm(total=run.total, desc=label, unit=" contacts", file=stream, smoothing=0.1)
+            bar = tqdm(total=run.total or None, desc=label, unit=unit, file=stream, smoothing=0.1)
         bar.update(done)
 
     def close() -> None:

@@ -35,12 +35,36 @@ class ReadFailed(Exception):
         super().__init__(f"run {run_id} was stopped by an error of our own")
 
 
+@dataclass(frozen=True, slots=True)
+class Universal:
+    """A consumer of every entity: as Consumer, and told which entity it is."""
+
+    consume: Callable[[Connection, str, Sequence[str], str], Run | None]
+    follows: Callable[[Connection, str], bool]
+
+    def of(self, entity: str) -> Consumer:
+        return Consumer(
+            lambda connection, ids, trigger: self.consume(connection, entity, ids, trigger),
+            lambda connection: self.follows(connection, entity),
+        )
+
+
 _consumers: dict[str, dict[str, Consumer]] = {}
+_universal: dict[str, Universal] = {}
 
 
 def register(name: str, entity: str, consume: Consume, follows: Follows) -> None:
     """Adds a consumer of an entity's changes; one of the same name is replaced."""
     _consumers.setdefault(entity, {})[name] = Consumer(consume, follows)
+
+
+def register_for_all(
+    name: str,
+    consume: Callable[[Connection, str, Sequence[str], str], Run | None],
+    follows: Callable[[Connection, str], bool],
+) -> None:
+    """Adds a consumer of every entity's changes."""
+    _universal[name] = Universal(consume, follows)
 
 
 def unregister(name: str, entity: str) -> None:
@@ -49,7 +73,8 @@ def unregister(name: str, entity: str) -> None:
 
 def consumers_of(connection: Connection, entity: str) -> list[Consumer]:
     """Those that follow this entity of the connection."""
-    return [c for c in _consumers.get(entity, {}).values() if c.follows(connection)]
+    known = [*_consumers.get(entity, {}).values(), *(u.of(entity) for u in _universal.values())]
+    return [c for c in known if c.follows(connection)]
 
 
 def _read_into_the_hub(connection: Connection, ids: Sequence[str], trigger: str) -> Run:

@@ -29,6 +29,8 @@ LOST_ANSWER = (
     "The worker stopped before the answer was stored; what arrived is looked up before anything is sent again."
 )
 
+ENDED_SILENTLY = "The process that ran it ended without a word."
+
 
 def start(connection: Connection, kind: RunKind, *, trigger: str, dry_run: bool = False, total: int = 0) -> Run:
     return Run.objects.create(connection=connection, kind=kind, trigger=trigger, dry_run=dry_run, total=total)
@@ -69,13 +71,14 @@ def reap(connection: Connection | None = None) -> int:
             continue
         released += queue.release(run, message=LOST_ANSWER, kind=ErrorKind.UNKNOWN)
         if run.heartbeat_at < timezone.now() - _PATIENCE:
-            finish(run, RunStatus.STOPPED, "The process that ran it ended without a word.")
+            finish(run, RunStatus.STOPPED, ENDED_SILENTLY)
     return released
 
 
-def live(connection: Connection, kind: RunKind = RunKind.PUSH) -> Run | None:
-    """The connection's run that is under way, if any."""
-    for run in Run.objects.filter(connection=connection, kind=kind, status=RunStatus.RUNNING, dry_run=False):
+def live(connection: Connection, kind: RunKind = RunKind.PUSH, *, entity: str = "") -> Run | None:
+    """The connection's run that is under way, if any; `entity` tells apart those of one kind."""
+    running = Run.objects.filter(connection=connection, kind=kind, status=RunStatus.RUNNING, dry_run=False)
+    for run in running.filter(entity=entity):
         if is_alive(run.pk) or run.heartbeat_at > timezone.now() - _PATIENCE:
             return run
     return None

@@ -13,7 +13,7 @@ from connectors import oauth
 from connectors import services as connections
 from connectors.models import Connection
 from syncjobs import subscriptions
-from syncjobs.compat import seed_002
+from syncjobs.compat import seed_002, seed_003
 
 RENEWAL_MINUTES = math.ceil(settings.TOKEN_REFRESH_INTERVAL / 60)
 SCHEDULES = (
@@ -33,6 +33,7 @@ def run() -> list[str]:
     ]
     lines += oauth.use_codes()
     lines += seed_002.prepare()
+    lines += seed_003.prepare()
     for name, func, kind, minutes in SCHEDULES:
         if _schedule(name, {"func": func, "schedule_type": kind, "minutes": minutes, "repeats": -1}):
             lines.append(f"Scheduled: {name}.")

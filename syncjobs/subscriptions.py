@@ -51,7 +51,7 @@ def ensure(connection: Connection, *, by_hand: bool = False) -> Subscription:
     What the remote system refuses is told by `state` and `message`. One that a person removed is made again `by_hand`
     only. Raises nothing for the remote.
     """
-    subscription = _row(connection, by_hand)
+    subscription = row(connection, by_hand=by_hand)
     reason = why_off(connection) or ("" if subscription.wanted else BY_HAND)
     if reason:
         return _switch_off(subscription, reason)
@@ -61,7 +61,7 @@ def ensure(connection: Connection, *, by_hand: bool = False) -> Subscription:
     # Before the remote system knows the address: what it sends at once is to be let in.
     _keep(subscription, state=_expected(subscription))
     try:
-        with _webhooks(connection) as webhooks:
+        with webhooks_of(connection) as webhooks:
             _repair(subscription, webhooks, destination)
     except ApiError as e:
         _keep(subscription, message=e.message, checked_at=timezone.now())
@@ -104,7 +104,8 @@ def shown_destination(subscription: Subscription) -> str:
     return destination.replace(token, "***") if token else destination
 
 
-def _row(connection: Connection, by_hand: bool) -> Subscription:
+def row(connection: Connection, *, by_hand: bool = False) -> Subscription:
+    """What is known of the connection's webhooks, begun where there is nothing yet."""
     token = webhook_tokens.new_token()
     made = {"token_digest": webhook_tokens.digest(token), "secret": {"token": token}}
     subscription, _created = Subscription.objects.get_or_create(connection=connection, defaults=made)
@@ -160,7 +161,8 @@ def _switch_off(subscription: Subscription, reason: str) -> Subscription:
     if held:
         message = "\n".join(filter(None, [reason, _unsubscribe(subscription.connection, held)]))
         token = webhook_tokens.new_token()
-        _keep(subscription, secret={"token": token}, token_digest=webhook_tokens.digest(token))
+        kept = {name: held for name, held in subscription.secret.items() if name not in ("destination", "previous")}
+        _keep(subscription, secret={**kept, "token": token}, token_digest=webhook_tokens.digest(token))
     _keep(subscription, state=SubscriptionState.OFF, message=message, checked_at=timezone.now())
     return subscription
 
@@ -168,7 +170,7 @@ def _switch_off(subscription: Subscription, reason: str) -> Subscription:
 def _unsubscribe(connection: Connection, destinations: Sequence[str]) -> str:
     """ "" or the sentence why it did not work: best effort, as the account may be out of reach for good."""
     try:
-        with _webhooks(connection) as webhooks:
+        with webhooks_of(connection) as webhooks:
             for destination in destinations:
                 webhooks.unsubscribe(destination)
     except ApiError as e:
@@ -185,7 +187,7 @@ def _keep(subscription: Subscription, **values: object) -> None:
 
 
 @contextmanager
-def _webhooks(connection: Connection) -> Iterator[WebhookAdapter]:
+def webhooks_of(connection: Connection) -> Iterator[WebhookAdapter]:
     """The account's webhooks, asked once each and not again: somebody may be waiting. Raises ApiError."""
     connector = connections.open_connector(connection, patient=False)
     try:

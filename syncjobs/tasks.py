@@ -13,6 +13,7 @@ from connectors import services as connections
 from connectors.models import Connection
 from syncjobs import counts, decisions, route_runs, routes, runs, services, undo
 from syncjobs.errors import Refused
+from syncjobs.mirror import schedule
 from syncjobs.models import ContactSync, Route, Run, RunItem, RunKind, RunStatus
 from syncjobs.pull import pull
 from syncjobs.push import SLICE_SECONDS, push
@@ -21,7 +22,7 @@ KEEP_ITEMS_DAYS = 30
 
 
 def tick() -> None:
-    """Every minute: clears up after dead runs, starts the pushes whose time has come, keeps counts small."""
+    """Every minute: clears up after dead runs, starts what is due, keeps counts small."""
     runs.reap()
     counts.fold()
     due = ContactSync.objects.filter(connection=OuterRef("pk"), due_at__lte=timezone.now())
@@ -31,6 +32,7 @@ def tick() -> None:
             services.start_push(connection)
     for route, full in routes.due(timezone.now()):
         services.start_route(route, full=full)
+    schedule.start_due(timezone.now())
 
 
 def push_now(connection_id: int, run_id: int | None = None) -> None:

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 
 from django.core.cache import caches
 
+from connectors import services as connections
 from connectors.core.webhooks import same_text
+from connectors.models import Connection
 from syncjobs.models import Subscription, SubscriptionState
 
 _KNOWN, _LOADED = "webhooks.known", "webhooks.loaded"
@@ -59,9 +61,18 @@ def _known() -> dict[str, Sender]:
 
 
 def _load() -> dict[str, Sender]:
-    rows = Subscription.objects.exclude(state=SubscriptionState.OFF).values_list(
-        "token_digest", "connection_id", "connection__connector"
-    )
-    known = {mark: Sender(connection_id, slug, mark) for mark, connection_id, slug in rows}
+    """The tokens of subscriptions, of addresses that were registered by hand, and those entered as a setting."""
+    known: dict[str, Sender] = {}
+    for held in Subscription.objects.select_related("connection"):
+        marks = [held.token_digest] if held.state != SubscriptionState.OFF else []
+        if held.secret.get("handler_token"):
+            marks.append(digest(str(held.secret["handler_token"])))
+        known |= {mark: Sender(held.connection_id, held.connection.connector, mark) for mark in marks}
+    for connection in connections.usable(Connection.objects.filter(enabled=True)):
+        webhooks = connection.connector_class.webhooks
+        if webhooks is not None and webhooks.token_setting:
+            token = str(connection.settings_and_secrets().get(webhooks.token_setting) or "")
+            if token:
+                known[digest(token)] = Sender(connection.pk, connection.connector, digest(token))
     caches["process"].set(_KNOWN, known, _SECONDS)
     return known

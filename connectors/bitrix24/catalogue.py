@@ -46,6 +46,11 @@ class Catalogue:
                 found[name] = with_definition(found[name], definition)
         return found
 
+    def forget(self) -> None:
+        """The fields are read anew when they are needed next."""
+        self.__dict__.pop("specs", None)
+        self.__dict__.pop("readers", None)
+
     @cached_property
     def readers(self) -> dict[str, Reader]:
         return {key: reader_of(spec) for key, spec in self.specs.items()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from connectors.bitrix24.address import address_of
@@ -33,6 +33,7 @@ from connectors.core.types import (
     DefaultRule,
     Deletes,
     FieldSpec,
+    FieldType,
     Health,
     MatchKey,
     Outcome,
@@ -153,7 +154,14 @@ class Bitrix24(Connector):
         return Health("Successfully authenticated with Bitrix24 API", self.address.portal, "", tuple(warnings))
 
     def describe(self, entity: str = CONTACTS) -> list[FieldSpec]:
-        return list(Catalogue(self.client, ENTITIES[entity]).specs.values())
+        catalogue = self.tools(entity).catalogue
+        catalogue.forget()
+        return list(catalogue.specs.values())
+
+    def readers(self, entity: str) -> Mapping[str, Callable[[Any], Any]]:
+        catalogue = self.tools(entity).catalogue
+        plain = {key for key, spec in catalogue.specs.items() if spec.type is FieldType.TEXT and not spec.multiple}
+        return {key: reader for key, reader in catalogue.readers.items() if key not in plain}
 
     def prepare(self, entity: str, wanted: Sequence[str]) -> Prepared:
         return self.tools(entity).catalogue.prepare(wanted)

@@ -36,6 +36,7 @@ class BitrixWebhooks(WebhookAdapter):
     """
 
     events = tuple(EVENTS)
+    token_setting = "application_token"  # noqa: S105 - the name of a setting, not a secret
 
     def subscribe(self, url: str, events: Sequence[str]) -> Hook:
         bound = self._bound(url)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -129,6 +129,14 @@ class Connector(ABC):
     def read(self, query: ReadQuery) -> Iterator[Page]:
         """Pages of records: all, changed ones, or by id. The last page says so."""
         raise NotSupported(self, "read")
+
+    def readers(self, entity: str) -> Mapping[str, Callable[[Any], Any]] | None:
+        """By field key, what makes a value of what `raw` holds under that key: values depend on nothing else then.
+
+        A field without one holds texts as they are, of which "" is nothing. None for all where only the record itself
+        can tell. Whoever reads very many records saves decoding equal values again.
+        """
+        return None
 
     def values_of(self, entity: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
         """Values by field key out of a record as the remote system's own users would write it.

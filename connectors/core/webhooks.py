@@ -48,10 +48,12 @@ class Hook:
 class WebhookAdapter(ABC):
     """The webhooks of one account. What needs no account is asked of the class.
 
-    `events` are the codes subscribed to, in the remote system's words.
+    `events` are the codes subscribed to, in the remote system's words. `token_setting` names the setting that holds the
+    secret of what a person has set up in the remote system itself, "" where there is none.
     """
 
     events: ClassVar[tuple[str, ...]]
+    token_setting: ClassVar[str] = ""
 
     def __init__(self, connector: Connector) -> None:
         self.connector = connector

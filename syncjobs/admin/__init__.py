@@ -1,5 +1,5 @@
-"""Admin pages of connections, routes, links, runs, reviews and the inbox, and what they add to the page of contacts."""
+"""Admin pages of connections, routes, links, mirrors, runs, reviews and the inbox, and what they add to contacts'."""
 
-from syncjobs.admin import connections, inbox, links, reviews, routes, runs
+from syncjobs.admin import connections, inbox, links, mirrors, reviews, routes, runs
 
-__all__ = ["connections", "inbox", "links", "reviews", "routes", "runs"]
+__all__ = ["connections", "inbox", "links", "mirrors", "reviews", "routes", "runs"]

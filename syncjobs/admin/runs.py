@@ -31,12 +31,17 @@ class RunAdmin(ReadOnlyAdmin):
     list_display = [
         "title", "connection", "state", "started_at", "created", "updated", "unchanged", "failed", "outcomes",
     ]  # fmt: skip
-    list_filter = [("connection", RelatedDropdownFilter), ("status", ChoicesDropdownFilter)]
+    list_filter = [
+        ("connection", RelatedDropdownFilter), ("kind", ChoicesDropdownFilter), ("status", ChoicesDropdownFilter),
+    ]  # fmt: skip
     list_filter_submit = True
     list_select_related = ["connection"]
     list_before_template = "syncjobs/run_strip.html"
     change_form_outer_before_template = "syncjobs/run_progress.html"
-    fields = [("connection", "kind"), ("started_by", "dry_run")]
+    fields = [("connection", "kind"), ("entity", "mode"), ("started_by", "dry_run")]
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
+        return lookup == "entity" or super().lookup_allowed(lookup, value, request)
 
     def get_urls(self) -> list[URLPattern]:
         cancel = self.admin_site.admin_view(require_POST(self.cancel_view))
@@ -95,7 +100,8 @@ class RunAdmin(ReadOnlyAdmin):
 
     @display(description=gettext_lazy("run"), ordering="id")
     def title(self, run: Run) -> str:
-        return f"{run} ({_('dry run')})" if run.dry_run else str(run)
+        name = f"{run} {run.entity}".rstrip()
+        return f"{name} ({_('dry run')})" if run.dry_run else name
 
     @display(description=gettext_lazy("started by"))
     def started_by(self, run: Run) -> str:

@@ -21,6 +21,7 @@ urlpatterns = [
     path("v1/reviews", reviews.ReviewListView.as_view()),
     path("v1/reviews/<int:pk>/decide", reviews.DecideView.as_view()),
     path("v3/connections/<slug:key>/push", runs.PushView.as_view()),
+    path("v1/webhooks/<slug:system>", webhooks.receive_all),
     path("v1/webhooks/<slug:connector>/<str:event_type>", webhooks.receive),
     path("v1/webhooks/<slug:connector>/<str:event_type>/<str:token>", webhooks.receive),
 ]

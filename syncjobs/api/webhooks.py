@@ -54,6 +54,13 @@ def receive(request: HttpRequest, connector: str, event_type: str, token: str = 
     return HttpResponse(_ACCEPTED, content_type="application/json")
 
 
+@csrf_exempt
+def receive_all(request: HttpRequest, system: str) -> HttpResponse:
+    """As `receive`, for systems that send all events to one address, under any of the connector's names."""
+    named = (slug for slug, known in registry.all_connectors().items() if system in (slug, *known.spec.aliases))
+    return receive(request, next(named, system), inbox.ALL_EVENTS)
+
+
 def _only_post(request: HttpRequest) -> HttpResponse:
     asks = request.method == "OPTIONS"
     answer = HttpResponse() if asks else _refuse(405, _("Webhooks are delivered by POST."), "method_not_allowed")

@@ -27,6 +27,8 @@ def add_webhooks(result: dict[str, Any], generator: Any, request: Any, public: b
         if connector.webhooks is not None:
             base = f"/api/v1/webhooks/{slug}/{{event_type}}"
             paths[base] = {"post": _operation(f"webhooks_{slug}", [_EVENT_TYPE, _TOKEN_IN_QUERY])}
+            for name in (slug, *connector.spec.aliases):
+                paths[f"/api/v1/webhooks/{name}"] = {"post": _operation(f"webhooks_{name}_all", [_TOKEN_IN_QUERY])}
             with_token = _operation(f"webhooks_{slug}_with_token", [_EVENT_TYPE, _TOKEN])
             paths[f"{base}/{{token}}"] = {"post": with_token}
     result["paths"] = dict(sorted(paths.items()))

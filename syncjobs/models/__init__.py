@@ -3,10 +3,11 @@
 from syncjobs.models.counts import LinkCount, RunCount
 from syncjobs.models.inbox import EventStatus, InboundEvent, Subscription, SubscriptionState
 from syncjobs.models.links import ContactSync, SyncSnapshot
+from syncjobs.models.mirror import MirrorColumn, MirrorEntity, SchemaChange
 from syncjobs.models.plans import Plan, PlanDirection
 from syncjobs.models.reviews import ReviewItem
 from syncjobs.models.routes import Cursor, OnDelete, Policy, Route, Scanned, Stray, StrayKey
-from syncjobs.models.runs import Run, RunItem, RunKind, RunStatus
+from syncjobs.models.runs import Run, RunItem, RunKind, RunMode, RunStatus
 
 __all__ = [
     "ContactSync",
@@ -14,6 +15,8 @@ __all__ = [
     "EventStatus",
     "InboundEvent",
     "LinkCount",
+    "MirrorColumn",
+    "MirrorEntity",
     "OnDelete",
     "Plan",
     "PlanDirection",
@@ -24,8 +27,10 @@ __all__ = [
     "RunCount",
     "RunItem",
     "RunKind",
+    "RunMode",
     "RunStatus",
     "Scanned",
+    "SchemaChange",
     "Stray",
     "StrayKey",
     "Subscription",

@@ -14,6 +14,15 @@ from connectors.models import Connection
 class RunKind(models.TextChoices):
     PUSH = "push", _("push")
     PULL = "pull", _("pull")
+    MIRROR = "mirror", _("mirror")
+
+
+class RunMode(models.TextChoices):
+    """How much a run reads: all there is, what changed, or single records by their ids."""
+
+    FULL = "full", _("full")
+    INCREMENTAL = "incremental", _("incremental")
+    RECORDS = "records", _("single records")
 
 
 class RunStatus(models.TextChoices):
@@ -25,12 +34,17 @@ class RunStatus(models.TextChoices):
 
 
 class Run(models.Model):
-    """One execution. `stopped` means it ended before its work did; `message` says why, what was left stays queued."""
+    """One execution. `stopped` means it ended before its work did; `message` says why, what was left stays queued.
+
+    `entity` and `mode` are those of runs that read something else than contacts into the hub.
+    """
 
     kind = models.CharField(_("kind"), max_length=10, choices=RunKind.choices)
     connection = models.ForeignKey(
         Connection, on_delete=models.CASCADE, related_name="runs", verbose_name=_("connection")
     )
+    entity = models.CharField(_("entity"), max_length=40, blank=True, default="", db_default="")
+    mode = models.CharField(_("extent"), max_length=12, choices=RunMode.choices, blank=True, default="", db_default="")
     status = models.CharField(_("status"), max_length=10, choices=RunStatus.choices, default=RunStatus.RUNNING)
     trigger = models.CharField(_("started by"), max_length=100, blank=True, default="", db_default="")
     dry_run = models.BooleanField(_("dry run"), default=False)

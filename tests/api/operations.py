@@ -16,6 +16,7 @@ PLACES = {
     "key": "anything",
     "id": "1",
     "event_type": "all",
+    "entity": "deal",
     "token": "wrong",
 }
 
@@ -28,7 +29,7 @@ def operations() -> Iterator[tuple[str, str, dict[str, Any]]]:
 
 
 def address(path: str, places: dict[str, str] | None = None) -> str:
-    return path.format(**(places or PLACES))
+    return path.format(**{**PLACES, **(places or {})})
 
 
 def send(client: APIClient, method: str, path: str, body: bytes = b"{}", **headers: Any) -> Any:

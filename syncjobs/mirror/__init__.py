@@ -1,0 +1,1 @@
+"""Tables that follow a remote system: every entity a table, every field a typed column."""

@@ -1,0 +1,88 @@
+"""Where the reading of a mirrored entity stands: its cursor, kept apart from that of the hub's own pulls."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.utils import timezone
+
+from connectors.core.types import Page, ReadMode, ReadQuery
+from syncjobs.mirror import database
+from syncjobs.mirror.load import Loader
+from syncjobs.models import Cursor, MirrorEntity
+
+# The two clocks may differ, and a record that is being written may show a little late.
+OVERLAP = timedelta(minutes=5)
+
+
+class Reading:
+    """Full where it has to be or was begun, else what changed since the last one."""
+
+    def __init__(self, mirror: MirrorEntity, loader: Loader, *, full: bool) -> None:
+        self.mirror, self.loader = mirror, loader
+        self.cursor, _made = Cursor.objects.get_or_create(connection=mirror.connection, entity=cursor_name(mirror))
+        changes = mirror.connection.spec.entities[mirror.entity].changes
+        needed = self.cursor.full_at is None or not changes or mirror.read_again or self._is_stale()
+        if self.cursor.full_since is None and (full or needed):
+            self.begin_full()
+
+    @property
+    def is_full(self) -> bool:
+        return self.cursor.full_since is not None
+
+    @property
+    def full_since(self) -> datetime | None:
+        return self.cursor.full_since
+
+    def begin_full(self) -> None:
+        """From the first record on; what fields were made meanwhile is told by the next look at them."""
+        cursor = self.cursor
+        with database.page():
+            self.loader.forget_notes()
+            cursor.full_since, cursor.position = _now(), None
+            cursor.save()
+            self.mirror.read_again = False
+            self.mirror.save(update_fields=["read_again"])
+
+    def query(self) -> ReadQuery:
+        cursor = self.cursor
+        if self.is_full:
+            return ReadQuery(self.mirror.entity, ReadMode.FULL, cursor.position)
+        since = cursor.full_at - OVERLAP if cursor.full_at is not None else None
+        return ReadQuery(self.mirror.entity, ReadMode.CHANGES, cursor.position, since)
+
+    def store(self, page: Page) -> None:
+        """How far it has come; belongs into the transaction of the page's rows."""
+        self.cursor.position = dict(page.cursor) if page.cursor is not None else None
+        self.cursor.updated_at = timezone.now()
+        self.cursor.save(update_fields=["position", "updated_at"])
+
+    def finish(self) -> None:
+        """The full read is over: the next one starts at the changes made since it began."""
+        cursor = self.cursor
+        with database.page():
+            cursor.full_at, cursor.full_since = cursor.full_since, None
+            cursor.save(update_fields=["full_at", "full_since"])
+            self.loader.forget_notes()
+
+    def _is_stale(self) -> bool:
+        full_at = self.cursor.full_at
+        return full_at is not None and full_at < timezone.now() - timedelta(hours=self.mirror.full_hours)
+
+
+def cursor_name(mirror: MirrorEntity) -> str:
+    return f"mirror:{mirror.entity}"
+
+
+def was_read(mirror: MirrorEntity) -> bool:
+    """Whether a full read of it has ever finished."""
+    return Cursor.objects.filter(
+        connection=mirror.connection_id, entity=cursor_name(mirror), full_at__isnull=False
+    ).exists()
+
+
+def _now() -> Any:
+    with database.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        return cursor.fetchone()[0]
