@@ -21,6 +21,7 @@ class Bench:
     entity: str = CONTACTS
     sandbox: Sandbox = field(init=False)
     connector: Connector = field(init=False)
+    _opened: list[Connector] = field(init=False, default_factory=list)
 
     def __post_init__(self) -> None:
         self.start(enforce_limits=False)
@@ -32,7 +33,13 @@ class Bench:
 
     def connect(self, **options: Any) -> Connector:
         config = {**self.sandbox.short, **options.pop("config", {})}
-        return self.kind(sandbox_context(self.kind, self.sandbox, config=config, **options))
+        self._opened.append(self.kind(sandbox_context(self.kind, self.sandbox, config=config, **options)))
+        return self._opened[-1]
+
+    def close(self) -> None:
+        """Closes every connector that was opened."""
+        for connector in self._opened:
+            connector.close()
 
     @property
     def capabilities(self) -> Capabilities:

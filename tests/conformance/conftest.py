@@ -49,4 +49,4 @@ def bench(slug: str, connector_class: type[Connector], request: pytest.FixtureRe
         request.getfixturevalue("database")
     made = Bench(connector_class, sandbox)
     yield made
-    made.connector.close()
+    made.close()

@@ -139,12 +139,14 @@ def test_the_stand_in_is_not_written_to_through_django_either(clinic: Clinic, al
     assert [str(person["id"]) for person in clinic.ident.people()] == [patient]
 
 
-def test_the_server_itself_refuses_what_would_get_past(clinic: Clinic, alias: str) -> None:
+def test_the_server_itself_refuses_what_would_get_past(
+    clinic: Clinic, alias: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The session is read-only: the guard is a second lock, not the only one."""
     from django.db import InternalError
 
     connection = connections[alias]
-    connection.execute_wrappers.clear()
+    monkeypatch.setattr(connection, "execute_wrappers", [])
     with pytest.raises(InternalError, match="read-only"), connection.cursor() as cursor:
         cursor.execute("DELETE FROM ident_sandbox.patient")
 
