@@ -80,14 +80,21 @@ def apply(plan: Plan, *, trigger: str) -> Work:
     if not taken:
         raise Refused(_("This plan has been carried out already."), "plan_applied", 409)
     work = Work(plan)
-    for leg in plan.legs:
-        planned: Mapping[str, Steps] = leg["records"]
-        wanted = [number for number, steps in planned.items() if steps]
-        now = steps_of(rehearse_records(plan.route, wanted, trigger=trigger, reverse=leg["reverse"]))
-        same = [number for number in wanted if now.get(number, []) == planned[number]]
-        work.skipped |= dict.fromkeys(set(wanted) - set(same), _("It has changed since the plan was made."))
-        work.runs.append(run_records(plan.route, same, trigger=trigger, reverse=leg["reverse"]))
+    # All legs are compared before the first is carried out: what one does would look like a change to the next.
+    unchanged = [_unchanged(plan, leg, work, trigger) for leg in plan.legs]
+    for leg, numbers in zip(plan.legs, unchanged, strict=True):
+        work.runs.append(run_records(plan.route, numbers, trigger=trigger, reverse=leg["reverse"]))
     return work
+
+
+def _unchanged(plan: Plan, leg: Mapping[str, Any], work: Work, trigger: str) -> list[str]:
+    """The leg's records of which the plan still holds; the others are noted as skipped."""
+    planned: Mapping[str, Steps] = leg["records"]
+    wanted = [number for number, steps in planned.items() if steps]
+    now = steps_of(rehearse_records(plan.route, wanted, trigger=trigger, reverse=leg["reverse"]))
+    same = [number for number in wanted if now.get(number, []) == planned[number]]
+    work.skipped |= dict.fromkeys(set(wanted) - set(same), _("It has changed since the plan was made."))
+    return same
 
 
 def run(route: Route, direction: PlanDirection, filters: Filters, *, trigger: str) -> Work:

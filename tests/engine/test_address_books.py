@@ -129,6 +129,15 @@ def test_a_plan_is_applied_exactly_and_once(pair: Pair, knowing: APIClient) -> N
     assert Plan.objects.get(pk=plan).applied_at is not None
 
 
+def test_a_plan_in_both_directions_is_applied_whole(pair: Pair, knowing: APIClient) -> None:
+    meet(pair)
+    plan = knowing.get(DRY_RUN, {"direction": "both", "mode": "full"}).json()
+    told = knowing.get(APPLY, {"confirm": 1, "plan_id": plan["plan_id"]}).json()
+    assert told["skipped_records"] == {}
+    assert (told["created"], told["failed"]) == (4, 0)
+    assert (pair.one.count(), pair.other.count()) == (5, 5)
+
+
 def test_missing_access_is_answered_as_the_seed_says(pair: Pair, knowing: APIClient) -> None:
     Connection.objects.filter(key="google").update(secrets={}, config={})
     answer = knowing.get(DRY_RUN)
