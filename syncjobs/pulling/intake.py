@@ -13,6 +13,7 @@ from django.db import IntegrityError, OperationalError, transaction
 from connectors.core.types import CONTACTS
 from connectors.models import Connection
 from contacts import store as contacts
+from contacts.history import differences
 from contacts.identifiers import uuid7
 from contacts.matching import MatchKey
 from contacts.records import ContactRecord
@@ -24,7 +25,7 @@ from syncjobs.pulling.arrivals import Arrival, Arrivals, Batch
 from syncjobs.pulling.burying import bury, forget, revive
 from syncjobs.pulling.cases import Case, agrees, stray_of
 from syncjobs.pulling.matching import Found, Matcher
-from syncjobs.pulling.merging import laid_over, values_of
+from syncjobs.pulling.merging import laid_over
 from syncjobs.pulling.rules import PullRules, Taken
 from syncjobs.pulling.said import Said
 from syncjobs.pulling.store import Linked
@@ -230,7 +231,7 @@ class _Attempt:
             if change is not None:
                 changes.append(change)
             self._tell(case, change)
-        contacts.save(changes, self.connection.key)
+        contacts.save(changes, self.connection.key, remember=False)
         links = [self._linked(case) for case in cases]
         same = [
             (case, link)
@@ -276,8 +277,7 @@ class _Attempt:
             self.items.append((case.contact_id, case.record.id, RunItem.Action.CREATE, notes, None))
         elif change is not None:
             self.counts["updated"] += 1
-            before, after = (values_of(record, change.fields) for record in (case.before.record, case.after))
-            changes = {name: [before[name], after[name]] for name in change.fields}
+            changes = differences(case.before.record, case.after, change.fields)
             self.items.append((case.contact_id, case.record.id, RunItem.Action.UPDATE, notes, changes))
         else:
             self.counts["updated" if LINKED in case.notes else "unchanged"] += 1
