@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 
 from connectors.models import Connection, ConnectionState
 from syncjobs import overview
+from syncjobs.admin import alerts
 from syncjobs.admin.badges import RUN_COLOURS, STATES
 from syncjobs.models import Run
 from syncjobs.overview import RUNS_SHOWN, Overview
@@ -46,6 +47,7 @@ def cards(request: HttpRequest) -> dict[str, Any]:
     shown = overview.of_all()
     return {
         "cards": [card(one) for one in shown],
+        "alerts": alerts.open_ones(request),
         "parked": [one.connection for one in shown if is_parked(one.connection)],
         "may_connect": request.user.has_perm("connectors.add_connection"),
     }
