@@ -1,4 +1,4 @@
-"""Admin pages of connections, routes, links, mirrors, runs, reviews, alerts, the inbox, and what they add to contacts."""
+"""Admin pages of connections, routes, mirrors, links, runs, questions, alerts, the inbox, and contacts' additions."""
 
 from syncjobs.admin import alerts, connections, inbox, links, mirrors, reviews, routes, runs
 
