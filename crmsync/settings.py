@@ -235,7 +235,7 @@ UNFOLD = {
     "SITE_URL": None,  # there is no other site to return to
     "SHOW_LANGUAGES": True,
     "ENVIRONMENT": "crmsync.navigation.environment",
-    "DASHBOARD_CALLBACK": "syncjobs.admin.dashboard.add_overview",
+    "DASHBOARD_CALLBACK": "crmsync.dashboard.fill",
     "STYLES": ["crmsync.navigation.stylesheet"],
     "SIDEBAR": {"show_search": True, "command_search": True, "navigation": "crmsync.navigation.sidebar"},
     "COMMAND": {"search_callback": "contacts.admin_search.find"},

@@ -68,6 +68,10 @@ def card(one: Overview) -> dict[str, Any]:
         "figures": [_figure(one, status) for status in _FIGURES],
         "last_run": one.runs[0] if one.runs else None,
         "finish_at": one.finish_at,
+        "due_since": timezone.now() - timedelta(seconds=one.due_seconds) if one.due_seconds >= 60 else None,
+        "expires_at": one.expires_at,
+        "expired": one.expires_at is not None and one.expires_at <= timezone.now(),
+        "limit_use": None if one.limit_use is None else round(100 * one.limit_use),
         "chart": chart(one),
         "strip": strip(one.runs),
     }
