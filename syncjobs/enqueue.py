@@ -9,6 +9,7 @@ from uuid import UUID
 
 from django.db import connection as database
 
+from connectors.core import registry
 from connectors.models import Connection
 from syncjobs import states
 from syncjobs.queue import NORMAL
@@ -33,6 +34,7 @@ UPDATE syncjobs_contactsync s SET {states.set_sql(states.ENQUEUE.target)}, due_a
     next_retry_at = NULL
 FROM connectors_connection k
 WHERE k.id = s.connection_id AND k.follow_changes AND k.enabled AND k.key <> %(source)s
+  AND k.connector = ANY(%(writable)s)
   AND s.contact_id = ANY(%(contacts)s) AND s.gone_at IS NULL
   AND (s.sync_status = '{states.COMPLETE.sync}'
        OR (s.sync_status = '{states.ERROR.sync}' AND s.error_kind IN ('data', 'conflict')))
@@ -128,10 +130,12 @@ def wake(connection: Connection, contact_ids: Iterable[UUID]) -> int:
 def follow_changes(contact_ids: Iterable[UUID], source: str = "") -> int:
     """The contacts changed: their finished links become due again where the connection follows changes.
 
-    Not those of the connection the change came from, whose key is `source`: its pull decides about them itself.
+    Not those of systems that are only read, nor of the connection the change came from, whose key is `source`: its pull
+    decides about them itself.
     """
     with database.cursor() as cursor:
-        contacts: dict[str, Any] = {"contacts": list(contact_ids), "source": source}
+        writable = [slug for slug in registry.all_connectors() if registry.is_writable(slug)]
+        contacts: dict[str, Any] = {"contacts": list(contact_ids), "source": source, "writable": writable}
         cursor.execute(_FOLLOW, contacts)
         queued = cursor.rowcount
         cursor.execute(_FOLLOW_IN_FLIGHT, contacts)

@@ -8,6 +8,7 @@ from django.utils.formats import date_format
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
+from connectors.core import registry
 from connectors.models import Connection, ConnectionState
 from contacts.models import Contact
 from syncjobs import services
@@ -24,6 +25,8 @@ def explain(contact: Contact, connection: Connection, link: ContactSync | None) 
     if not connection.enabled:
         return _("%(crm)s is switched off: nothing is sent.") % {"crm": connection}
     stuck = _stuck(connection)
+    if link is None and not registry.is_writable(connection.connector):
+        return _("%(crm)s is only read from, and no record of it is this contact's.") % {"crm": connection}
     if link is None:
         missing = services.why_not(contact, connection)
         return translated(missing) or _("Nobody has queued it for %(crm)s yet.") % {"crm": connection}

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from connectors import services as connections
-from connectors.core.types import CONTACTS
+from connectors.core import registry
 from connectors.models import Connection
 from syncjobs import enqueue, states
 from syncjobs.models import ContactSync
@@ -43,7 +43,7 @@ def _bring_in_step(contact_id: UUID, link_ids: Sequence[int]) -> None:
     """Their records are compared with the contact that they belong to now, where records are written at all."""
     about = Connection.objects.filter(enabled=True, links__in=link_ids, links__contact=contact_id).distinct()
     for connection in connections.usable(about):
-        if connection.spec.entities[CONTACTS].write:
+        if registry.is_writable(connection.connector):
             enqueue.enqueue_ids(connection, [contact_id])
 
 

@@ -15,6 +15,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django_q.tasks import async_task
 
+from connectors.core import registry
 from connectors.core.errors import RECOVERY, ErrorKind
 from connectors.models import Connection
 from contacts.models import Contact
@@ -55,7 +56,7 @@ def contact_or_refuse(contact_id: UUID) -> Contact:
 def queue_one(contact_id: UUID, connection: Connection, *, high: bool = False) -> ContactSync:
     """Queues one contact; an urgent one is started at once. Raises Refused."""
     contact = contact_or_refuse(contact_id)
-    refuse_disabled(connection)
+    refuse_unsendable(connection)
     reason = why_not(contact, connection)
     if reason:
         raise Refused(reason, "no_email" if reason == NO_EMAIL else "not_sendable")
@@ -68,7 +69,7 @@ def queue_one(contact_id: UUID, connection: Connection, *, high: bool = False) -
 
 def queue_many(contact_ids: Sequence[UUID], connection: Connection) -> BulkQueued:
     """Queues up to BULK_MOST contacts: one statement to look, one to write. Raises Refused."""
-    refuse_disabled(connection)
+    refuse_unsendable(connection)
     asked = list(dict.fromkeys(contact_ids))
     needs = [name for name in connection.spec.needs if name in ("email", "phone")]
     rows = {row[0]: row[1:] for row in Contact.objects.alive().filter(pk__in=asked).values_list("pk", *needs)}
@@ -85,14 +86,14 @@ def queue_many(contact_ids: Sequence[UUID], connection: Connection) -> BulkQueue
 
 def queue_filtered(connection: Connection, filters: enqueue.Filters) -> int:
     """Queues all contacts that pass: one statement. Raises Refused."""
-    refuse_disabled(connection)
+    refuse_unsendable(connection)
     return enqueue.enqueue_filtered(connection, filters)
 
 
 def retry_one(contact_id: UUID, connection: Connection, *, reset: bool) -> ContactSync:
     """A failed link goes back to the queue: at once when its count is reset, else after its backoff. Raises Refused."""
     contact = contact_or_refuse(contact_id)
-    refuse_disabled(connection)
+    refuse_unsendable(connection)
     link = ContactSync.objects.filter(contact=contact, connection=connection).first()
     if link is None or not _retry(connection, reset, "AND s.id = %(link)s", link=link.pk):
         raise Refused(_("Contact not in error state"), "not_in_error_state")
@@ -102,7 +103,7 @@ def retry_one(contact_id: UUID, connection: Connection, *, reset: bool) -> Conta
 
 def retry_all(connection: Connection, *, reset: bool) -> int:
     """Every failed link of a connection goes back to the queue: one statement."""
-    refuse_disabled(connection)
+    refuse_unsendable(connection)
     return _retry(connection, reset)
 
 
@@ -135,6 +136,13 @@ def why_not(contact: Contact, connection: Connection) -> str:
     if missing is None:
         return ""
     return NO_EMAIL if missing == "email" else _("Contact does not have %(field)s") % {"field": missing}
+
+
+def refuse_unsendable(connection: Connection) -> None:
+    """Raises Refused where the connection is disabled, or its system is only read."""
+    refuse_disabled(connection)
+    if not registry.is_writable(connection.connector):
+        raise Refused(_("%(crm)s cannot be written to.") % {"crm": connection.spec.label}, "not_writable")
 
 
 def refuse_disabled(connection: Connection) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import connectors
 from connectors.core.base import Connector
+from connectors.core.types import CONTACTS
 
 if TYPE_CHECKING:
     from connectors.core.sandbox import Sandbox
@@ -35,6 +36,13 @@ def all_connectors() -> dict[str, type[Connector]]:
             _found.update(_scan())
             _scanned = tuple(connectors.__path__)
         return dict(_found)
+
+
+def is_writable(connector: str) -> bool:
+    """Whether contacts are written there; False also where its folder is gone."""
+    found = all_connectors().get(connector)
+    entity = found.spec.entities.get(CONTACTS) if found is not None else None
+    return entity is not None and entity.write
 
 
 def get(slug: str) -> type[Connector]:

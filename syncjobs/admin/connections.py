@@ -95,7 +95,8 @@ class ConnectionAdmin(ModelAdmin):
         if found is not None and oauth.can_connect(found):
             shown |= {"can_connect": True, "is_connected": OAuthGrant.objects.filter(connection=found).exists()}
         if found is not None and found.connector in registry.all_connectors():
-            shown |= {"can_pull": is_readable(found), **subscriptions.panel(found)}
+            shown |= {"can_pull": is_readable(found), "can_push": registry.is_writable(found.connector)}
+            shown |= subscriptions.panel(found)
         return super().change_view(request, object_id, form_url, {**(extra_context or {}), **shown})
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
@@ -143,7 +144,7 @@ class ConnectionAdmin(ModelAdmin):
         """Starts a push of what is due."""
         connection = self._for_change(request, pk)
         try:
-            services.refuse_disabled(connection)
+            services.refuse_unsendable(connection)
         except Refused as refused:
             self.message_user(request, str(refused), messages.ERROR)
             return redirect(reverse("admin:connectors_connection_change", args=[pk]))

@@ -15,6 +15,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from connectors import services as connections
+from connectors.core import registry
 from connectors.core.errors import ApiError
 from connectors.models import Connection
 from contacts.models import Contact
@@ -48,6 +49,7 @@ def render_panel(request: HttpRequest, contact: Contact) -> SafeString | str:
 
 def _row(contact: Contact, connection: Connection, link: ContactSync | None) -> dict[str, Any]:
     failed = link is not None and link.sync_status == SyncStatus.ERROR
+    writable = registry.is_writable(connection.connector)
     linked = link is not None and bool(link.external_id) and link.gone_at is None
     return {
         "connection": connection,
@@ -56,7 +58,7 @@ def _row(contact: Contact, connection: Connection, link: ContactSync | None) -> 
         "failed": failed,
         "why": explain(contact, connection, link),
         "action": _("Retry") if failed else _("Queue"),
-        "can_queue": connection.enabled and (link is None or link.sync_status != SyncStatus.PROCESSING),
+        "can_queue": writable and connection.enabled and (link is None or link.sync_status != SyncStatus.PROCESSING),
         "can_look": linked and connection.enabled and is_readable(connection),
     }
 

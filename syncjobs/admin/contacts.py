@@ -14,6 +14,7 @@ from unfold.contrib.filters.admin import DropdownFilter
 from unfold.decorators import display
 
 from connectors import services as connections
+from connectors.core import registry
 from connectors.models import Connection
 from contacts import admin_extensions
 from contacts.models import Contact
@@ -97,6 +98,8 @@ def actions(request: HttpRequest) -> dict[str, tuple[Action, str, str]]:
         return {}
     found: dict[str, tuple[Action, str, str]] = {}
     for connection in enabled_connections(request):
+        if not registry.is_writable(connection.connector):
+            continue
         queue, retry = f"queue_{connection.key}", f"retry_{connection.key}"
         found[queue] = (_queue_action(connection), queue, _("Queue for %(crm)s") % {"crm": connection})
         found[retry] = (_retry_action(connection), retry, _("Retry %(crm)s") % {"crm": connection})
@@ -107,7 +110,7 @@ def _queue_action(connection: Connection) -> Action:
     def queue(model_admin: Any, request: HttpRequest, queryset: QuerySet) -> None:
         _require_change(request)
         try:
-            services.refuse_disabled(connection)
+            services.refuse_unsendable(connection)
             queued = enqueue.enqueue_query(connection, *_ids(queryset))
         except Refused as refused:
             model_admin.message_user(request, str(refused), messages.ERROR)

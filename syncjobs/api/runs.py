@@ -108,7 +108,7 @@ class PushView(APIView):
     )
     def post(self, request: Request, key: str) -> Response:
         connection = connections.by_key(key)
-        services.refuse_disabled(connection)
+        services.refuse_unsendable(connection)
         live = runs.live(connection)
         if live is not None:
             raise Refused(_("A push is running already."), "already_running", 409, run=live.pk)

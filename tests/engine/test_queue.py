@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.db import IntegrityError, transaction
 from django.db import connection as database
 from django.test.utils import CaptureQueriesContext
@@ -14,10 +15,12 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from connectors.core import registry
 from connectors.models import Connection
 from contacts.models import Contact
-from syncjobs import counts, enqueue, queue, runs
+from syncjobs import counts, enqueue, queue, runs, services
 from syncjobs.enqueue import Filters
+from syncjobs.errors import Refused
 from syncjobs.models import ContactSync, LinkCount, RunKind
 from syncjobs.states import LEGAL_PAIRS, ProcessingStatus, SyncStatus
 from tests.engine.conftest import Destination
@@ -185,3 +188,22 @@ def test_folding_keeps_the_sums_and_few_rows(destination: Destination, make_cont
     counts.fold()
     assert counts.stats(destination.connection) == before
     assert LinkCount.objects.filter(connection_id=destination.connection.pk).count() == 1
+
+
+@pytest.mark.parametrize("slug", [slug for slug in registry.all_connectors() if not registry.is_writable(slug)])
+def test_nothing_is_queued_for_a_system_that_is_only_read(slug: str, make_contacts: MakeContacts) -> None:
+    connection = Connection.objects.create(key=slug, connector=slug)
+    (contact,) = make_contacts(1)
+    ContactSync.objects.create(
+        contact=contact, connection=connection, external_id="7", sync_status="Complete", processing_status="Complete"
+    )
+    assert enqueue.follow_changes([contact.pk]) == 0
+    for ask in (services.queue_one, lambda pk, to: services.queue_many([pk], to)):
+        with pytest.raises(Refused) as refused:
+            ask(contact.pk, connection)
+        assert refused.value.code == "not_writable"
+    with pytest.raises(Refused):
+        services.queue_filtered(connection, Filters())
+    with pytest.raises(CommandError):
+        call_command("push", slug)
+    assert ContactSync.objects.get().sync_status == "Complete"

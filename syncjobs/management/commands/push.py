@@ -2,6 +2,7 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
+from connectors.core import registry
 from syncjobs import dryrun
 from syncjobs.console import REFUSED, SyncCommand, progress_bar
 from syncjobs.push import push
@@ -18,6 +19,8 @@ class Command(SyncCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         connection = self.connection(options["key"])
+        if not registry.is_writable(connection.connector):
+            raise CommandError(f"{connection.spec.label} cannot be written to.", returncode=REFUSED)
         if options["limit"] is not None and options["limit"] < 1:
             raise CommandError("--limit must be 1 or more.", returncode=REFUSED)
         advance, close = progress_bar(f"push {connection.key}")
