@@ -135,11 +135,10 @@ class Copying:
 
     def _added(self, batch: Batch, page: Page) -> Batch:
         id_type = self.layout.id_type
-        for record in page.records:
-            if id_fits(record.id, id_type):
-                batch.rows.append(self.layout.row(record))
-            else:
-                batch.unfit.append(record.id)
+        fitting = [record for record in page.records if id_fits(record.id, id_type)]
+        if len(fitting) < len(page.records):
+            batch.unfit += [record.id for record in page.records if not id_fits(record.id, id_type)]
+        batch.rows += self.layout.rows(fitting)
         batch.deleted_ids += page.deleted_ids
         return batch
 

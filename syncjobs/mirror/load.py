@@ -10,7 +10,6 @@ from django.db import DataError, OperationalError
 from psycopg import sql
 
 from syncjobs.mirror import database
-from syncjobs.mirror.cells import escaped
 from syncjobs.mirror.layout import Layout, Row, id_fits
 from syncjobs.mirror.names import DELETED_AT, HASH, ID, RAW, SYNCED_AT, quoted
 from syncjobs.mirror.schema import Table
@@ -153,7 +152,7 @@ class Loader:
 
     def _copy(self, target: sql.Composable, rows: Sequence[Row]) -> None:
         statement = sql.SQL("COPY {target} ({id}, {names}) FROM STDIN").format(target=target, **self._pick())
-        block = b"".join([b"%b\t%b\t%b\n" % (escaped(row.id).encode(), row.mark.encode(), row.cells) for row in rows])
+        block = b"".join([row.line for row in rows])
         with database.cursor() as cursor, cursor.copy(statement) as copy:
             copy.write(block)
 
