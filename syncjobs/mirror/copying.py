@@ -64,10 +64,12 @@ class Copying:
 
     def read(self, *, full: bool) -> None:
         """Everything, or what changed since the last time; first the table grows. Raises ApiError."""
+        reading = Reading(self.mirror, full=full)
+        self.connector.expect(reading.query())
         changes = self.table.grow(self.connector.describe(self.mirror.entity))
         self.messages += [f"{c.get_kind_display()}: {c.column}" for c in changes if c.pk]
         self._lay_out()
-        reading = Reading(self.mirror, self.loader, full=full)
+        reading.begin(self.loader)
         try:
             self._read(reading)
         except CursorExpired:

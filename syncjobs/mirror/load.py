@@ -5,14 +5,16 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
-from django.db import DataError, OperationalError
+from django.db import DataError, IntegrityError, OperationalError
 from psycopg import sql
 
 from syncjobs.mirror import database
 from syncjobs.mirror.layout import Layout, Row, id_fits
 from syncjobs.mirror.names import DELETED_AT, HASH, ID, RAW, SYNCED_AT, quoted
 from syncjobs.mirror.schema import Table
+from syncjobs.mirror.types import ColumnType
 
 log = logging.getLogger(__name__)
 
@@ -62,8 +64,11 @@ class Loader:
     def store(self, rows: Sequence[Row]) -> Stored:
         """Stores each row once. One that PostgreSQL refuses keeps its values beside its columns."""
         latest = {row.id: row for row in rows}
-        held = self._held(list(latest))
         stored = Stored()
+        if self._stored_as_new(list(latest.values())):
+            stored.created = len(latest)
+            return stored
+        held = self._held(list(latest))
         new, changed = [], []
         for row in latest.values():
             known = held.get(row.id)
@@ -105,6 +110,27 @@ class Loader:
         with database.cursor() as cursor:
             cursor.execute(self._sql("SELECT count(*) FROM {table} WHERE {deleted} IS NULL"))
             return int(cursor.fetchone()[0])
+
+    @cached_property
+    def _highest(self) -> int | None:
+        """The highest id that the table had before this run; None where ids are no numbers."""
+        if self.layout.id_type != ColumnType.BIGINT:
+            return None
+        with database.cursor() as cursor:
+            cursor.execute(self._sql("SELECT coalesce(max({id}), 0) FROM {table}"))
+            return int(cursor.fetchone()[0])
+
+    def _stored_as_new(self, rows: Sequence[Row]) -> bool:
+        """Rows above all that were there need not be looked up first. False when that turns out to be wrong."""
+        if self._highest is None or not rows or min(int(row.id) for row in rows) <= self._highest:
+            return False
+        try:
+            with database.attempt():
+                self._copy_new(rows)
+        except (IntegrityError, DataError, OperationalError) as e:
+            log.info("rows of %s were not stored at once: %s", self.table.table, type(e).__name__)
+            return False
+        return True
 
     def _sql(self, statement: str) -> sql.Composed:
         return sql.SQL(statement).format(**self._names)
