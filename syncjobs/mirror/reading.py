@@ -8,7 +8,7 @@ from typing import Any
 from django.utils import timezone
 
 from connectors.core.types import Page, ReadMode, ReadQuery
-from syncjobs.mirror import database
+from syncjobs.mirror import database, guard
 from syncjobs.mirror.load import Loader
 from syncjobs.models import Cursor, MirrorEntity
 
@@ -23,7 +23,7 @@ class Reading:
         self.mirror = mirror
         self.cursor, _made = Cursor.objects.get_or_create(connection=mirror.connection, entity=cursor_name(mirror))
         changes = mirror.connection.spec.entities[mirror.entity].changes
-        self._full = full or self.cursor.full_at is None or not changes or self._is_stale()
+        self._full = full or self.cursor.full_at is None or not changes or self._is_due(mirror)
 
     def begin(self, loader: Loader) -> None:
         """Once the table is as the fields are: these may ask for everything to be read again."""
@@ -77,9 +77,11 @@ class Reading:
     def _full_wanted(self) -> bool:
         return self._full or self.mirror.read_again
 
-    def _is_stale(self) -> bool:
+    def _is_due(self, mirror: MirrorEntity) -> bool:
         full_at = self.cursor.full_at
-        return full_at is not None and full_at < timezone.now() - timedelta(hours=self.mirror.full_hours)
+        is_old = full_at is not None and full_at < timezone.now() - timedelta(hours=mirror.full_hours)
+        # Only a full read finds the deletions that a person has allowed.
+        return is_old or guard.is_allowed(mirror)
 
 
 def cursor_name(mirror: MirrorEntity) -> str:

@@ -48,18 +48,6 @@ def test_a_full_read_marks_what_is_gone(portal: Mirrored) -> None:
     assert portal.run(full=True).deleted == 0
 
 
-def test_many_deletions_wait_for_a_persons_word(portal: Mirrored) -> None:
-    numbers = [portal.sandbox.person_adds(NAME=f"Ann {i}") for i in range(60)]
-    portal.run()
-    for number in numbers[:21]:
-        portal.sandbox.person_deletes(number)
-    run = portal.run(full=True)
-    assert (run.deleted, alive(portal)) == (0, set(numbers))
-    assert "21 of 60 records were not found" in run.message
-    assert portal.run(full=True, deletions=True).deleted == 21
-    assert alive(portal) == set(numbers[21:])
-
-
 def test_a_lost_right_deletes_nothing(portal: Mirrored) -> None:
     """What a list does not show, but the portal still has, is asked for by id before it is marked."""
     numbers = [portal.sandbox.person_adds(NAME=f"Ann {i}") for i in range(5)]
