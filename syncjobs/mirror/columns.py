@@ -142,9 +142,11 @@ def chosen(column: Column, value: Any, raw: Any) -> Any:
     """The decoded value, or the remote's own where that says more; None for nothing."""
     if type(value) is str:
         return value
+    if value is None or value == []:
+        return None
     if column.as_it_came:
         # Ids and kinds of a list's members are in the raw one alone.
-        return None if value is None or value == [] else raw if isinstance(raw, list | dict) else value
+        return raw if isinstance(raw, list | dict) else value
     if column.type == ColumnType.NUMERIC and isinstance(raw, str) and isinstance(value, int | float):
         # A float holds no more than 17 digits.
         return raw

@@ -39,7 +39,9 @@ def is_allowed(mirror: MirrorEntity) -> bool:
 def settle(mirror: MirrorEntity) -> None:
     """The deletions were looked into: what was said is used up, and nobody need be asked any more."""
     _questions(mirror).filter(decided_at__isnull=True).delete()
-    reviews.used({pk: None for pk in _questions(mirror).filter(decision__used__isnull=True).values_list("pk", flat=True)})
+    reviews.used(
+        {pk: None for pk in _questions(mirror).filter(decision__used__isnull=True).values_list("pk", flat=True)}
+    )
 
 
 def mirror_of(item: ReviewItem) -> MirrorEntity | None:
