@@ -16,7 +16,7 @@ WHERE NOT r.dry_run
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('syncjobs', '0009_mirror'),
+        ('syncjobs', '0010_alerts'),
     ]
 
     operations = [
