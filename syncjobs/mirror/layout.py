@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from connectors.core.types import RemoteRecord
@@ -13,8 +15,9 @@ from syncjobs.mirror.columns import Column, Reader, filled, filler, told
 from syncjobs.mirror.names import RAW
 from syncjobs.mirror.types import ColumnType
 
-# From long to short, each half of the one before: of every length once is as good as many times of one.
-_EMPTIES = [f"\t{NULL}" * length for length in (64, 32, 16, 8, 4, 2, 1)]
+_EMPTY = f"\t{NULL}"
+# Each half as long as the one before: taking each off once takes off any number of them.
+_EMPTIES = [_EMPTY * length for length in (64, 32, 16, 8, 4, 2, 1)]
 
 
 class Row(NamedTuple):
@@ -60,8 +63,7 @@ class Layout:
         if self.readers is None:
             cells = [told(column, records, misfits) for column in self._written]
         else:
-            raws = zip(*[tuple(map(record.raw.get, self._keys)) for record in records], strict=True)
-            made = zip(self._fillers, self._written, raws, strict=True)
+            made = zip(self._fillers, self._written, _by_key([r.raw for r in records], self._keys), strict=True)
             cells = [filled(filler, column, values, misfits) for filler, column, values in made]
         return self._rows([r.id for r in records], cells, misfits)
 
@@ -76,16 +78,16 @@ class Layout:
 
     def _rows(self, ids: Sequence[str], cells: Sequence[list[str]], misfits: dict[int, dict[str, Any]]) -> list[Row]:
         count = self._plain_count
-        plain, lists = _joined(cells[:count], len(ids)), _joined(cells[count:], len(ids))
-        marked = self._with_gaps(cells, len(ids)) if self._has_gaps else (plain, lists)
+        plain, lists = _Part.of(cells[:count], len(ids)), _Part.of(cells[count:], len(ids))
+        marked = self._with_gaps(cells, len(ids)) if self._has_gaps else (plain.lines, lists.lines)
         keys = ids if self.id_type == ColumnType.BIGINT else map(escaped, ids)
         rows = []
-        for place, (key, own, more, *parts) in enumerate(zip(keys, plain, lists, *marked, strict=True)):
+        for place, (key, own, more, *parts) in enumerate(zip(keys, plain.lines, lists.lines, *marked, strict=True)):
             unfit = misfits.get(place)
             kept = escaped(as_json(unfit)) if unfit else NULL
             told = f"{_trimmed(parts[0])}\0{_trimmed(parts[1])}\0{kept}"
             mark = hashlib.blake2b(told.encode("utf-8", "replace"), digest_size=16).hexdigest()
-            line = f"{key}\t{mark}{own}{more}\t{kept}\n".encode("utf-8", "replace")
+            line = f"{key}\t{mark}{own}{plain.rest}{more}{lists.rest}\t{kept}\n".encode("utf-8", "replace")
             rows.append(Row(ids[place], line, mark, tuple(unfit) if unfit else ()))
         return rows
 
@@ -93,7 +95,33 @@ class Layout:
         """Columns whose fields are gone take part in the marks as empty ones do, so that these outlive them."""
         known, gap = iter(cells), [NULL] * count
         plain, lists = ([next(known) if c.filled else gap for c in part] for part in (self._plain, self._lists))
-        return _joined(plain, count), _joined(lists, count)
+        return _Part.of(plain, count).lines, _Part.of(lists, count).lines
+
+
+class _Part(NamedTuple):
+    """The cells of each row of a page in one text, each after a tab; `rest` are those at the end that all lack."""
+
+    lines: list[str]
+    rest: str
+
+    @classmethod
+    def of(cls, cells: Sequence[list[str]], count: int) -> _Part:
+        used = len(cells)
+        while used and cells[used - 1].count(NULL) == count:
+            used -= 1
+        lines = ["\t" + line for line in map("\t".join, zip(*cells[:used], strict=True))] if used else [""] * count
+        return cls(lines, _EMPTY * (len(cells) - used))
+
+
+def _by_key(raws: Sequence[Mapping[str, Any]], keys: Sequence[str]) -> Iterator[Sequence[Any]]:
+    """The raw values of a page, column by column. Records of a page nearly always have the same keys."""
+    known = [key for key in keys if key in raws[0]]
+    columns: dict[str, Sequence[Any]] = {}
+    if len(known) > 1:
+        with suppress(KeyError):
+            columns = dict(zip(known, zip(*map(itemgetter(*known), raws), strict=True), strict=True))
+    for key in keys:
+        yield columns.get(key) or [raw.get(key) for raw in raws]
 
 
 def id_fits(number: str, id_type: str) -> bool:
@@ -103,17 +131,11 @@ def id_fits(number: str, id_type: str) -> bool:
     return number.isascii() and number.lstrip("-").isdecimal() and -(2**63) <= int(number) < 2**63
 
 
-def _joined(cells: Sequence[list[str]], count: int) -> list[str]:
-    """The cells of each row in one text, each after a tab."""
-    if not cells:
-        return [""] * count
-    return ["\t" + line for line in map("\t".join, zip(*cells, strict=True))]
-
-
 def _trimmed(line: str) -> str:
     """Without the empty cells at its end: so a row's mark outlives columns that are made later."""
     while line.endswith(_EMPTIES[0]):
         line = line[: -len(_EMPTIES[0])]
-    for empties in _EMPTIES[1:]:
-        line = line.removesuffix(empties)
+    if line.endswith(_EMPTY):
+        for empties in _EMPTIES[1:]:
+            line = line.removesuffix(empties)
     return line

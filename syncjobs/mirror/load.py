@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from operator import itemgetter
 
 from django.db import DataError, IntegrityError, OperationalError
 from psycopg import sql
@@ -37,6 +38,8 @@ SELECT {id}::text FROM {table} t WHERE {deleted} IS NULL AND {synced} < %s
     AND NOT EXISTS (SELECT FROM {seen} s WHERE s.entity = %s AND s.id = t.{id}::text)
 """
 
+_ID = itemgetter(0)
+
 
 @dataclass
 class Stored:
@@ -63,11 +66,11 @@ class Loader:
 
     def store(self, rows: Sequence[Row]) -> Stored:
         """Stores each row once. One that PostgreSQL refuses keeps its values beside its columns."""
-        latest = {row.id: row for row in rows}
         stored = Stored()
-        if self._stored_as_new(list(latest.values())):
-            stored.created = len(latest)
+        if self._stored_as_new(rows):
+            stored.created = len(rows)
             return stored
+        latest = {row.id: row for row in rows}
         held = self._held(list(latest))
         new, changed = [], []
         for row in latest.values():
@@ -122,7 +125,7 @@ class Loader:
 
     def _stored_as_new(self, rows: Sequence[Row]) -> bool:
         """Rows above all that were there need not be looked up first. False when that turns out to be wrong."""
-        if self._highest is None or not rows or min(int(row.id) for row in rows) <= self._highest:
+        if self._highest is None or not rows or min(map(int, map(_ID, rows))) <= self._highest:
             return False
         try:
             with database.attempt():
