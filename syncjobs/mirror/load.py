@@ -181,9 +181,7 @@ class Loader:
 
     def _copy(self, target: sql.Composable, rows: Sequence[Row]) -> None:
         statement = sql.SQL("COPY {target} ({id}, {names}) FROM STDIN").format(target=target, **self._pick())
-        block = b"".join([row.line for row in rows])
-        with database.cursor() as cursor, cursor.copy(statement) as copy:
-            copy.write(block)
+        database.copy(statement, b"".join([row.line for row in rows]))
 
     def _pick(self) -> dict[str, sql.Composable]:
         return {name: self._names[name] for name in ("id", "names")}
