@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from django.db import transaction
@@ -23,6 +24,7 @@ from connectors.models import Connection
 from contacts.models import Contact
 from syncjobs import deletions, enqueue, reviews
 from syncjobs.errors import Refused
+from syncjobs.mirror import guard, schedule
 from syncjobs.models import ContactSync, ReviewItem, Run
 from syncjobs.pull import is_readable, pull_ids
 
@@ -91,8 +93,11 @@ def _prepare(item: ReviewItem) -> None:
             item.decision = {**decision, "used": True}
             enqueue.enqueue_told(connection, contacts)
     elif "allow" in decision:
+        mirror = guard.mirror_of(item)
         if not decision["allow"]:
             item.decision = {**decision, "used": True}
+        elif mirror is not None:
+            transaction.on_commit(partial(schedule.ask_for, mirror.pk, full=True))
     elif item.external_id:
         links.filter(external_id=item.external_id).update(seen_hash=None)
         transaction.on_commit(lambda: async_task("syncjobs.tasks.carry_out_decisions", connection.pk))

@@ -184,8 +184,8 @@ def moot(connection: Connection, external_ids: Sequence[str]) -> list[UUID]:
 
 
 def deletions_allowed(connection: Connection) -> bool:
-    """Whether a person has allowed the deletions last asked about; the word is good for one time."""
-    said = _unused(connection).filter(kind=ReviewItem.Kind.DELETIONS, decision__allow=True)
+    """Whether a person has allowed the deletions of contacts last asked about; the word is good for one time."""
+    said = _unused(connection).filter(kind=ReviewItem.Kind.DELETIONS, field="", decision__allow=True)
     return bool(said.update(decision={"allow": True, "used": True}))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -17,11 +17,18 @@ from connectors.core.types import FieldSpec, Prepared
 _FIELDS, _STATUSES, _DEFINITIONS = "fields", "statuses", "definitions"
 
 
+Beside = tuple[Sequence[Command], Callable[[Answer], None]]
+
+
 class Catalogue:
-    """The fields of one entity by key, read when they are first needed."""
+    """The fields of one entity by key, read when they are first needed.
+
+    The commands of `beside` go along with the next such request, and its function is given the answer.
+    """
 
     def __init__(self, client: BitrixClient, entity: Entity) -> None:
         self._client, self.entity = client, entity
+        self.beside: Beside | None = None
 
     @cached_property
     def specs(self) -> dict[str, FieldSpec]:
@@ -31,7 +38,9 @@ class Catalogue:
             _STATUSES: Command(_STATUSES, "crm.status.list", {"order": {"SORT": "ASC"}}),
             _DEFINITIONS: Command(_DEFINITIONS, self.entity.method("userfield.list"), {"order": {"ID": "ASC"}}),
         }
-        answer = self._client.batch(list(asked.values()))
+        (more, take), self.beside = self.beside or ([], _ignore), None
+        answer = self._client.batch([*asked.values(), *more])
+        take(answer)
         error = answer.error(_FIELDS)
         described = answer.results.get(_FIELDS)
         if error is not None:
@@ -80,6 +89,10 @@ class Catalogue:
             following = more.nexts.get(command.key)
             start = following if isinstance(following, int) and following > start else None
         return rows
+
+
+def _ignore(answer: Answer) -> None:
+    """Nothing went along."""
 
 
 def _dicts(found: Any) -> list[Mapping[str, Any]]:

@@ -39,6 +39,7 @@ from connectors.core.types import (
     Outcome,
     Page,
     Prepared,
+    ReadMode,
     ReadQuery,
     RemoteRecord,
 )
@@ -157,6 +158,11 @@ class Bitrix24(Connector):
         catalogue = self.tools(entity).catalogue
         catalogue.forget()
         return list(catalogue.specs.values())
+
+    def expect(self, query: ReadQuery) -> None:
+        if query.mode is ReadMode.FULL and query.cursor is None:
+            tools = self.tools(query.entity)
+            tools.catalogue.beside = tools.lists.first_ahead(tools.reader.asked(query.fields).select)
 
     def readers(self, entity: str) -> Mapping[str, Callable[[Any], Any]]:
         catalogue = self.tools(entity).catalogue

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from connectors.bitrix24.chains import UNORDERED, Chained, Rows, chain, ids_of, unchain
 from connectors.bitrix24.client import BitrixClient
-from connectors.bitrix24.commands import MOST, PAGE, Command
+from connectors.bitrix24.commands import MOST, PAGE, Answer, Command
 from connectors.bitrix24.entities import ID, Entity
 from connectors.core.clock import Clock
 from connectors.core.errors import ApiError, ErrorKind
@@ -42,14 +43,27 @@ class Lists:
     def __init__(self, client: BitrixClient, entity: Entity) -> None:
         self.client, self.entity = client, entity
         self.pages_at_once = MOST
+        self._ahead: tuple[list[str], Answer] | None = None
 
     def first(self, select: Sequence[str]) -> tuple[int, Rows]:
         """The highest id there is, 0 for none, and the first page. Raises ApiError."""
-        rows = self.again([self.newest_command(), *chain(self._method, select, {}, 0, 1)])
-        ids = ids_of(rows("p0"))
-        if ids != sorted(ids):
-            raise ApiError(ErrorKind.TRANSIENT, UNORDERED)
-        return max(ids_of(rows("newest")), default=0), rows("p0")
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None and ahead[0] == list(select):
+            # What failed there is asked for again, as it would have been.
+            with suppress(ApiError):
+                return _first(ahead[1].rows)
+        return _first(self.again(self._first_commands(select)))
+
+    def first_ahead(self, select: Sequence[str]) -> tuple[list[Command], Callable[[Answer], None]]:
+        """The commands of `first` for another request, and what takes its answer: `first` then asks for nothing."""
+
+        def take(answer: Answer) -> None:
+            self._ahead = (list(select), answer)
+
+        return self._first_commands(select), take
+
+    def _first_commands(self, select: Sequence[str]) -> list[Command]:
+        return [self.newest_command(), *chain(self._method, select, {}, 0, 1)]
 
     def newest_command(self) -> Command:
         asked = {"order": {ID: "DESC"}, "filter": {f">{ID}": 0}, "start": -1, "select": [ID]}
@@ -129,3 +143,12 @@ class Lists:
     @property
     def _method(self) -> str:
         return self.entity.method("list")
+
+
+def _first(rows: Callable[[str], Rows]) -> tuple[int, Rows]:
+    """Raises ApiError (TRANSIENT) when the page is in no order."""
+    page = rows("p0")
+    ids = ids_of(page)
+    if ids != sorted(ids):
+        raise ApiError(ErrorKind.TRANSIENT, UNORDERED)
+    return max(ids_of(rows("newest")), default=0), page

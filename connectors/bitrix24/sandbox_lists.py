@@ -40,10 +40,12 @@ class Lists:
         if start < 0:
             found = self._first(ids, rest)
             return [self._shown(row, select) for row in found], 0, None
-        matching = [row for row in map(self._records.row, ids) if all(self._fits(row, c) for c in rest)]
+        if rest:
+            ids = [n for n in ids if all(self._fits(self._records.row(n), condition) for condition in rest)]
         start -= start % PAGE
-        more = start + PAGE if start + PAGE < len(matching) else None
-        return [self._shown(row, select) for row in matching[start : start + PAGE]], len(matching), more
+        more = start + PAGE if start + PAGE < len(ids) else None
+        page = map(self._records.row, ids[start : start + PAGE])
+        return [self._shown(row, select) for row in page], len(ids), more
 
     def _conditions(self, filters: Mapping[str, Any]) -> list[Condition]:
         """An unknown field is ignored, and everything comes back (sheet 4)."""

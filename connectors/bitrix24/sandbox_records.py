@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bisect
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -31,7 +31,8 @@ class Records:
         self, entity: str, clock: Clock, definitions: Definitions, announce: Callable[[str, str, int], None]
     ) -> None:
         self.entity, self._clock, self._definitions, self._announce = entity, clock, definitions, announce
-        self.ids: list[int] = []
+        # A range as long as it is as it was filled: parts of it cost nothing.
+        self.ids: Sequence[int] = []
         self.kept: dict[int, Row] = {}
         self.origins: dict[str, int] = {}
         self.filled_at = clock.now()
@@ -44,7 +45,7 @@ class Records:
     def fill(self, count: int, make: Callable[[int, Row], Row]) -> None:
         """`count` records with the ids from 1 on, last changed a year ago."""
         self.filled_at = self._clock.now() - timedelta(days=365)
-        self._make, self.ids, self._next = make, list(range(1, count + 1)), count + 1
+        self._make, self.ids, self._next = make, range(1, count + 1), count + 1
 
     def row(self, number: int) -> Row:
         """A record with all fields that there are now. Raises Refused when there is none."""
@@ -65,6 +66,7 @@ class Records:
         wanted = self._checked(fields)
         number, now = self._next, self._stamp(self._clock.now())
         self._next += 1
+        self.ids = self._listed()
         self.ids.append(number)
         stamps = {"ID": str(number), "DATE_CREATE": now, "DATE_MODIFY": now, "CREATED_BY_ID": "1", "MODIFY_BY_ID": "1"}
         self.kept[number] = {**stamps, "OPENED": "Y", "ASSIGNED_BY_ID": "1"}
@@ -85,6 +87,7 @@ class Records:
         self.row(number)
         self._forget(number)
         self.kept.pop(number, None)
+        self.ids = self._listed()
         self.ids.remove(number)
         self._announce(self.entity, "DELETE", number)
 
@@ -99,6 +102,9 @@ class Records:
                 self._index(int(row["ID"]), row)
         found = {number for value in values for number in self._reached.get((kind, _plain(kind, value)), ())}
         return sorted(found)
+
+    def _listed(self) -> list[int]:
+        return self.ids if isinstance(self.ids, list) else list(self.ids)
 
     def _checked(self, fields: Any) -> dict[str, Any]:
         if not isinstance(fields, dict) and fields != []:

@@ -25,7 +25,7 @@ _SAID_TRUE = frozenset({"true", "1", "yes", "y", "да", "on"})
 
 def is_empty(value: Any) -> bool:
     """Whether a value of the wire means that there is none."""
-    return value is None or value is False or value in ("", [], {})
+    return not value and (value is None or value is False or value in ("", [], {}))
 
 
 class Values(Mapping[str, Any]):
@@ -89,6 +89,12 @@ def _single(value: Any, one: Reader) -> Any:
 
 
 def _several(value: Any, one: Reader) -> list[Any]:
+    if isinstance(value, list) and all(value):
+        # None of them is empty: what they nearly always are, and quickly told.
+        try:
+            return list(map(one, value))
+        except (TypeError, ValueError, OverflowError):
+            pass
     if is_empty(value):
         return []
     return [_single(item, one) for item in (value if isinstance(value, list) else [value])]

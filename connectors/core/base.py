@@ -126,6 +126,12 @@ class Connector(ABC):
         """
         raise NotSupported(self, "ensure_fields")
 
+    def expect(self, query: ReadQuery) -> None:  # noqa: B027 - most ask for nothing together
+        """`describe` of the query's entity comes next, and `read` of the query after it.
+
+        What both begin with may be asked for at once.
+        """
+
     def read(self, query: ReadQuery) -> Iterator[Page]:
         """Pages of records: all, changed ones, or by id. The last page says so."""
         raise NotSupported(self, "read")

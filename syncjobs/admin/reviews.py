@@ -22,6 +22,7 @@ from unfold.decorators import display
 from syncjobs import decisions
 from syncjobs.admin.readonly import ReadOnlyAdmin
 from syncjobs.errors import Refused
+from syncjobs.mirror import guard
 from syncjobs.models import ReviewItem
 from syncjobs.plan_lines import text_of
 from syncjobs.sentences import translated
@@ -90,6 +91,10 @@ class ReviewItemAdmin(ReadOnlyAdmin):
 
     @display(description=gettext_lazy("about"))
     def about(self, item: ReviewItem) -> str:
+        mirror = guard.mirror_of(item)
+        if mirror is not None:
+            url = reverse("admin:syncjobs_mirrorentity_change", args=[mirror.pk])
+            return format_html('<a class="text-primary-600 underline" href="{}">{}</a>', url, mirror)
         if item.contact_id is None:
             return item.external_id or "–"
         url = reverse("admin:contacts_contact_change", args=[item.contact_id])

@@ -24,14 +24,24 @@ _UNESCAPES = {"\\": "\\", "t": "\t", "n": "\n", "r": "\r"}
 _NUMERAL = re.compile(r"[+-]?(\d{1,1000}(\.\d{0,1000})?|\.\d{1,1000})([eE][+-]?\d{1,3})?")
 _WHOLE = re.compile(r"[+-]?\d{1,19}")
 _MOST = 2**63
+_OPTIONS = orjson.OPT_NON_STR_KEYS | orjson.OPT_PASSTHROUGH_DATACLASS
 
 
 class Misfit(ValueError):
     """The value does not fit the type of its column."""
 
+    def __init__(self, value: Any = None) -> None:
+        super().__init__()
+        self.value = value
+
 
 def escaped(text: str) -> str:
     return text.translate(_ESCAPES) if _SPECIAL.search(text) else text
+
+
+def has_specials(text: str) -> bool:
+    """Whether some of its characters have to be escaped."""
+    return _SPECIAL.search(text) is not None
 
 
 def unescaped(cell: str) -> str:
@@ -49,6 +59,8 @@ def text(value: Any) -> str:
 
 def whole(value: Any) -> str:
     """Of a bigint: also from texts and from numbers without a fraction."""
+    if type(value) is int and -_MOST <= value < _MOST:
+        return str(value)
     if (type(value) is str and _WHOLE.fullmatch(value.strip())) or (type(value) is float and value.is_integer()):
         value = int(value)
     if type(value) is not int or not -_MOST <= value < _MOST:
@@ -92,7 +104,12 @@ def moment(value: Any) -> str:
 
 def structure(value: Any) -> str:
     """A jsonb."""
-    return escaped(as_json(value))
+    try:
+        found = orjson.dumps(value, default=_plain, option=_OPTIONS)
+    except (TypeError, orjson.JSONEncodeError):
+        found = b"\\"
+    # JSON writes all that COPY minds with a backslash.
+    return escaped(as_json(value)) if b"\\" in found else found.decode()
 
 
 ENCODERS: dict[str, Encoder] = {
@@ -109,7 +126,7 @@ ENCODERS: dict[str, Encoder] = {
 def as_json(value: Any) -> str:
     """JSON that a jsonb takes: without U+0000, and with numbers of any size."""
     try:
-        found = orjson.dumps(value, default=_plain, option=orjson.OPT_NON_STR_KEYS | orjson.OPT_PASSTHROUGH_DATACLASS)
+        found = orjson.dumps(value, default=_plain, option=_OPTIONS)
         if b"\\u0000" not in found:
             return found.decode()
     except (TypeError, orjson.JSONEncodeError):

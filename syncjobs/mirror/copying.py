@@ -15,7 +15,7 @@ from connectors.core.base import Connector
 from connectors.core.errors import CursorExpired
 from connectors.core.fanout import ahead, batched
 from connectors.core.types import Deletes, Page, ReadMode, ReadQuery
-from syncjobs.mirror import database
+from syncjobs.mirror import database, guard
 from syncjobs.mirror.layout import Row, id_fits
 from syncjobs.mirror.load import Loader, Stored
 from syncjobs.mirror.reading import Reading
@@ -29,8 +29,6 @@ STORED_TOGETHER = 5000
 STORE_AFTER_SECONDS = 0.5
 PAGES_AHEAD = 4
 IDS_AT_ONCE = 1000
-# More deletions than this at once need a person's word: of all rows, and in any case so many.
-MISSING_SHARE, MISSING_FEW = 0.1, 20
 _MISFITS_NAMED = 20
 
 _COUNT = """
@@ -64,10 +62,12 @@ class Copying:
 
     def read(self, *, full: bool) -> None:
         """Everything, or what changed since the last time; first the table grows. Raises ApiError."""
+        reading = Reading(self.mirror, full=full)
+        self.connector.expect(reading.query())
         changes = self.table.grow(self.connector.describe(self.mirror.entity))
         self.messages += [f"{c.get_kind_display()}: {c.column}" for c in changes if c.pk]
         self._lay_out()
-        reading = Reading(self.mirror, self.loader, full=full)
+        reading.begin(self.loader)
         try:
             self._read(reading)
         except CursorExpired:
@@ -135,11 +135,10 @@ class Copying:
 
     def _added(self, batch: Batch, page: Page) -> Batch:
         id_type = self.layout.id_type
-        for record in page.records:
-            if id_fits(record.id, id_type):
-                batch.rows.append(self.layout.row(record))
-            else:
-                batch.unfit.append(record.id)
+        fitting = [record for record in page.records if id_fits(record.id, id_type)]
+        if len(fitting) < len(page.records):
+            batch.unfit += [record.id for record in page.records if not id_fits(record.id, id_type)]
+        batch.rows += self.layout.rows(fitting)
         batch.deleted_ids += page.deleted_ids
         return batch
 
@@ -170,13 +169,17 @@ class Copying:
         if self.capabilities.deletes is Deletes.NONE:
             return
         missing, live = self.loader.missing(reading.full_since), self.loader.live()
-        if len(missing) > max(MISSING_FEW, MISSING_SHARE * live) and not self.deletions:
+        if guard.are_many(len(missing), live) and not (self.deletions or guard.is_allowed(self.mirror)):
+            guard.ask(self.mirror, len(missing), live)
             self.messages.append(
                 f"{len(missing)} of {live} records were not found. So many are marked as deleted only when a person"
-                f" says so: manage.py mirror {self.mirror.connection.key} {self.mirror.entity} --full --allow-deletions"
+                f" says so: among the questions, or by manage.py mirror {self.mirror.connection.key}"
+                f" {self.mirror.entity} --full --allow-deletions"
             )
             return
         self._read_ids(missing)
+        if not self.stopped:
+            guard.settle(self.mirror)
 
     def _tell_misfits(self) -> None:
         if self._misfits:

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, connections, transaction
+from psycopg import sql
 
 ALIAS = "mirror"
 
@@ -20,6 +21,13 @@ def alias() -> str:
 def cursor() -> Iterator[Any]:
     with connections[alias()].cursor() as found:
         yield found
+
+
+def copy(statement: sql.Composable, block: bytes) -> None:
+    """COPY … FROM STDIN of the whole block. Raises Django's errors, as other statements do."""
+    connection = connections[alias()]
+    with connection.cursor() as found, connection.wrap_database_errors, found.copy(statement) as target:
+        target.write(block)
 
 
 @contextmanager

@@ -5,15 +5,17 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
+from operator import itemgetter
 
-from django.db import DataError, OperationalError
+from django.db import DataError, IntegrityError, OperationalError
 from psycopg import sql
 
 from syncjobs.mirror import database
-from syncjobs.mirror.cells import escaped
 from syncjobs.mirror.layout import Layout, Row, id_fits
 from syncjobs.mirror.names import DELETED_AT, HASH, ID, RAW, SYNCED_AT, quoted
 from syncjobs.mirror.schema import Table
+from syncjobs.mirror.types import ColumnType
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +37,8 @@ _MISSING = """
 SELECT {id}::text FROM {table} t WHERE {deleted} IS NULL AND {synced} < %s
     AND NOT EXISTS (SELECT FROM {seen} s WHERE s.entity = %s AND s.id = t.{id}::text)
 """
+
+_ID = itemgetter(0)
 
 
 @dataclass
@@ -62,9 +66,12 @@ class Loader:
 
     def store(self, rows: Sequence[Row]) -> Stored:
         """Stores each row once. One that PostgreSQL refuses keeps its values beside its columns."""
+        stored = Stored()
+        if self._stored_as_new(rows):
+            stored.created = len(rows)
+            return stored
         latest = {row.id: row for row in rows}
         held = self._held(list(latest))
-        stored = Stored()
         new, changed = [], []
         for row in latest.values():
             known = held.get(row.id)
@@ -106,6 +113,27 @@ class Loader:
         with database.cursor() as cursor:
             cursor.execute(self._sql("SELECT count(*) FROM {table} WHERE {deleted} IS NULL"))
             return int(cursor.fetchone()[0])
+
+    @cached_property
+    def _highest(self) -> int | None:
+        """The highest id that the table had before this run; None where ids are no numbers."""
+        if self.layout.id_type != ColumnType.BIGINT:
+            return None
+        with database.cursor() as cursor:
+            cursor.execute(self._sql("SELECT coalesce(max({id}), 0) FROM {table}"))
+            return int(cursor.fetchone()[0])
+
+    def _stored_as_new(self, rows: Sequence[Row]) -> bool:
+        """Rows above all that were there need not be looked up first. False when that turns out to be wrong."""
+        if self._highest is None or not rows or min(map(int, map(_ID, rows))) <= self._highest:
+            return False
+        try:
+            with database.attempt():
+                self._copy_new(rows)
+        except (IntegrityError, DataError, OperationalError) as e:
+            log.info("rows of %s were not stored at once: %s", self.table.table, type(e).__name__)
+            return False
+        return True
 
     def _sql(self, statement: str) -> sql.Composed:
         return sql.SQL(statement).format(**self._names)
@@ -153,9 +181,7 @@ class Loader:
 
     def _copy(self, target: sql.Composable, rows: Sequence[Row]) -> None:
         statement = sql.SQL("COPY {target} ({id}, {names}) FROM STDIN").format(target=target, **self._pick())
-        block = b"".join([b"%b\t%b\t%b\n" % (escaped(row.id).encode(), row.mark.encode(), row.cells) for row in rows])
-        with database.cursor() as cursor, cursor.copy(statement) as copy:
-            copy.write(block)
+        database.copy(statement, b"".join([row.line for row in rows]))
 
     def _pick(self) -> dict[str, sql.Composable]:
         return {name: self._names[name] for name in ("id", "names")}

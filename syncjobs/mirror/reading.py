@@ -8,7 +8,7 @@ from typing import Any
 from django.utils import timezone
 
 from connectors.core.types import Page, ReadMode, ReadQuery
-from syncjobs.mirror import database
+from syncjobs.mirror import database, guard
 from syncjobs.mirror.load import Loader
 from syncjobs.models import Cursor, MirrorEntity
 
@@ -19,12 +19,16 @@ OVERLAP = timedelta(minutes=5)
 class Reading:
     """Full where it has to be or was begun, else what changed since the last one."""
 
-    def __init__(self, mirror: MirrorEntity, loader: Loader, *, full: bool) -> None:
-        self.mirror, self.loader = mirror, loader
+    def __init__(self, mirror: MirrorEntity, *, full: bool) -> None:
+        self.mirror = mirror
         self.cursor, _made = Cursor.objects.get_or_create(connection=mirror.connection, entity=cursor_name(mirror))
         changes = mirror.connection.spec.entities[mirror.entity].changes
-        needed = self.cursor.full_at is None or not changes or mirror.read_again or self._is_stale()
-        if self.cursor.full_since is None and (full or needed):
+        self._full = full or self.cursor.full_at is None or not changes or self._is_due(mirror)
+
+    def begin(self, loader: Loader) -> None:
+        """Once the table is as the fields are: these may ask for everything to be read again."""
+        self.loader = loader
+        if self.cursor.full_since is None and self._full_wanted:
             self.begin_full()
 
     @property
@@ -42,13 +46,16 @@ class Reading:
             self.loader.forget_notes()
             cursor.full_since, cursor.position = _now(), None
             cursor.save()
+            self._full = False
             self.mirror.read_again = False
             self.mirror.save(update_fields=["read_again"])
 
     def query(self) -> ReadQuery:
+        """What is to be read now, or will be once the reading has begun."""
         cursor = self.cursor
-        if self.is_full:
-            return ReadQuery(self.mirror.entity, ReadMode.FULL, cursor.position)
+        if self.is_full or self._full_wanted:
+            position = cursor.position if self.is_full else None
+            return ReadQuery(self.mirror.entity, ReadMode.FULL, position)
         since = cursor.full_at - OVERLAP if cursor.full_at is not None else None
         return ReadQuery(self.mirror.entity, ReadMode.CHANGES, cursor.position, since)
 
@@ -66,9 +73,15 @@ class Reading:
             cursor.save(update_fields=["full_at", "full_since"])
             self.loader.forget_notes()
 
-    def _is_stale(self) -> bool:
+    @property
+    def _full_wanted(self) -> bool:
+        return self._full or self.mirror.read_again
+
+    def _is_due(self, mirror: MirrorEntity) -> bool:
         full_at = self.cursor.full_at
-        return full_at is not None and full_at < timezone.now() - timedelta(hours=self.mirror.full_hours)
+        is_old = full_at is not None and full_at < timezone.now() - timedelta(hours=mirror.full_hours)
+        # Only a full read finds the deletions that a person has allowed.
+        return is_old or guard.is_allowed(mirror)
 
 
 def cursor_name(mirror: MirrorEntity) -> str:

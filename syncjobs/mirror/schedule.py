@@ -75,8 +75,13 @@ def start(mirror: MirrorEntity, *, full: bool, trigger: str) -> Run:
             message = _("%(crm)s: %(entity)s is being mirrored already.") % words
             raise Refused(message, "already_running", 409, run=under_way.pk)
         run = runs.announce(mirror, RunMode.FULL if full else RunMode.INCREMENTAL, trigger)
-        _ask(mirror.pk, full, run.pk)
+        ask_for(mirror.pk, full=full, run_id=run.pk)
     return run
+
+
+def ask_for(mirror_id: int, *, full: bool = False, run_id: int | None = None) -> None:
+    """Has a worker mirror the entity as soon as one is free; `run_id` is a run that was announced for it."""
+    async_task("syncjobs.mirror_tasks.mirror_now", mirror_id, full, run_id, group=f"mirror {mirror_id}")
 
 
 def start_due(now: datetime) -> int:
@@ -88,7 +93,7 @@ def start_due(now: datetime) -> int:
     for mirror in waiting:
         if mirror.connection_id not in usable or not _claim(mirror, now) or runs.live(mirror) is not None:
             continue
-        _ask(mirror.pk, False, None)
+        ask_for(mirror.pk)
         count += 1
     return count
 
@@ -107,7 +112,3 @@ def _claim(mirror: MirrorEntity, now: datetime) -> bool:
     before = now - timedelta(minutes=mirror.interval_minutes) + _TOLERANCE
     due = MirrorEntity.objects.filter(Q(started_at=None) | Q(started_at__lte=before), pk=mirror.pk, enabled=True)
     return bool(due.update(started_at=now))
-
-
-def _ask(mirror_id: int, full: bool, run_id: int | None) -> None:
-    async_task("syncjobs.mirror_tasks.mirror_now", mirror_id, full, run_id, group=f"mirror {mirror_id}")

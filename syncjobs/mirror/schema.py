@@ -26,6 +26,8 @@ Readers = Mapping[str, Callable[[Any], Any]] | None
 # After these, records that did not change have values that the table does not hold.
 READ_AGAIN = (Kind.ADDED, Kind.WIDENED, Kind.PARKED, Kind.RETURNED, Kind.REMADE)
 
+# The first number of the advisory lock of whoever makes or grows tables in a schema.
+_MAKING = 0x6D697273
 _CREATE = """
 CREATE TABLE IF NOT EXISTS {table} (
     {id} {id_type} PRIMARY KEY, {synced} timestamptz NOT NULL DEFAULT clock_timestamp(), {deleted} timestamptz,
@@ -56,6 +58,7 @@ class Table:
         decided = fields.decide(self.mirror.pk, known, specs)
         fresh = not known
         with database.page():
+            self._wait_for_others()
             self._create(fields.id_type_of(specs))
             changes = [self._carry_out(step, {c.column for c in known}) for step in decided.steps]
             for column in decided.touched:
@@ -95,6 +98,11 @@ class Table:
         # Whatever columns were known are made anew.
         for column in self.mirror.columns.all():
             self._add(column)
+
+    def _wait_for_others(self) -> None:
+        """Two of a schema's tables are never made at once: IF NOT EXISTS does not keep one from failing."""
+        with database.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [_MAKING, self.schema])
 
     def _exists(self) -> bool:
         with database.cursor() as cursor:

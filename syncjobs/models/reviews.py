@@ -16,7 +16,8 @@ class ReviewItem(models.Model):
     `field` is the contact's field in conflict ("" for other kinds), with `ours` and `theirs`. `candidates` are the ids
     of the contacts among which a record is ambiguous; where a contact is ambiguous among records, `theirs` has those
     and `field` the contact's id. A question about deletions that has an `external_id` asks whether that record is to be
-    deleted, as another end of its route has lost its own; without one, whether so many may be gone.
+    deleted, as another end of its route has lost its own; without one, whether so many may be gone: contacts, or, where
+    `field` is mirror:ENTITY, rows of a mirrored table.
 
     `decision` is what syncjobs.decisions takes, with `used` once a run has carried it out.
     """

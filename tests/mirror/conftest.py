@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -14,11 +15,12 @@ from connectors.core.sandbox import Sandbox
 from connectors.core.testing import SandboxAdapter
 from connectors.models import Connection
 from syncjobs.mirror import schedule
-from syncjobs.mirror.names import quoted
+from syncjobs.mirror.names import quoted, table_of
 from syncjobs.mirror.runs import mirror
 from syncjobs.models import MirrorEntity, Run
 from tests.api.conftest import client_of, operator  # noqa: F401 - fixtures
 from tests.engine.conftest import clock  # noqa: F401 - the fixture
+from tests.mirror.truth import differences
 
 
 class Mirrored:
@@ -43,6 +45,11 @@ class Mirrored:
             names = [column.name for column in cursor.description]
             return {str(row[names.index("id")]): dict(zip(names, row, strict=True)) for row in cursor.fetchall()}
 
+    def differences(self, entity: str = "contacts") -> dict[str, Any]:
+        """What the table does not hold as the portal does; nothing where both are the same, field by field."""
+        rows = self.rows(table_of(entity), "WHERE _deleted_at IS NULL")
+        return differences(self.sandbox, entity, rows)
+
     def types(self, table: str = "contact") -> dict[str, str]:
         with database.cursor() as cursor:
             cursor.execute(
@@ -51,6 +58,14 @@ class Mirrored:
                 [self.connection.key, table],
             )
             return dict(cursor.fetchall())
+
+
+@pytest.fixture
+def drop_tables() -> Iterator[None]:
+    """For tests that commit: what a mirror makes is none of the tables that Django empties."""
+    yield
+    with database.cursor() as cursor:
+        cursor.execute("DROP SCHEMA IF EXISTS bitrix24 CASCADE")
 
 
 def connected(slug: str, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Mirrored:

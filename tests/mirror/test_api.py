@@ -191,11 +191,14 @@ def test_setup_mirrors_the_portal_of_the_environment(portal: Mirrored) -> None:
     assert seed_003.prepare() == []
 
 
-def test_runs_are_a_view_too(portal: Mirrored) -> None:
-    run = portal.run()
+@pytest.mark.parametrize("entity", ["deal", "contact", "lead", "company"])
+def test_runs_are_a_view_too(portal: Mirrored, operator: APIClient, entity: str) -> None:
+    run = schedule.start(schedule.entity(portal.connection, entity), full=True, trigger="test")
     with database.cursor() as cursor:
         cursor.execute("SELECT connection, entity_type, sync_type, status FROM sync_logs WHERE id = %s", [run.pk])
-        assert cursor.fetchone() == ("bitrix24", "contacts", "full", "done")
+        assert cursor.fetchone() == ("bitrix24", entity, "full", "running")
+    told = operator.get("/api/v1/sync/status").json()["entities"]
+    assert [one["entity_type"] for one in told if one["running"]] == [entity]
 
 
 def test_another_connectors_entities_need_no_new_code(db: None, clock: Any, monkeypatch: pytest.MonkeyPatch) -> None:

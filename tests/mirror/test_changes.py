@@ -10,10 +10,13 @@ from django.db import connection as database
 from django.test.utils import CaptureQueriesContext
 
 from connectors.core.sandbox import Fault
+from connectors.core.types import RemoteRecord
 from syncjobs.errors import Refused
-from syncjobs.mirror import copying
+from syncjobs.mirror import cells, copying
 from syncjobs.mirror.load import Loader
 from syncjobs.mirror.runs import mirror_ids
+from syncjobs.mirror.schema import Table
+from syncjobs.mirror.types import ColumnType
 from syncjobs.models import Cursor, Run
 from tests.mirror.conftest import Mirrored
 
@@ -46,18 +49,6 @@ def test_a_full_read_marks_what_is_gone(portal: Mirrored) -> None:
     assert (run.deleted, run.unchanged, alive(portal)) == (1, 29, set(numbers) - {numbers[3]})
     assert portal.rows()[numbers[3]]["name"] == "Ann 3"
     assert portal.run(full=True).deleted == 0
-
-
-def test_many_deletions_wait_for_a_persons_word(portal: Mirrored) -> None:
-    numbers = [portal.sandbox.person_adds(NAME=f"Ann {i}") for i in range(60)]
-    portal.run()
-    for number in numbers[:21]:
-        portal.sandbox.person_deletes(number)
-    run = portal.run(full=True)
-    assert (run.deleted, alive(portal)) == (0, set(numbers))
-    assert "21 of 60 records were not found" in run.message
-    assert portal.run(full=True, deletions=True).deleted == 21
-    assert alive(portal) == set(numbers[21:])
 
 
 def test_a_lost_right_deletes_nothing(portal: Mirrored) -> None:
@@ -127,6 +118,41 @@ def test_values_that_do_not_fit_are_kept_beside(portal: Mirrored) -> None:
     }  # fmt: skip
     assert (row["uf_crm_integer"], len(row["comments"])) == (None, 2_000_000)
     assert "uf_crm_integer (1)" in run.message
+
+
+@pytest.mark.parametrize("is_new", [True, False])
+def test_a_row_that_postgresql_refuses_costs_only_itself(
+    portal: Mirrored, monkeypatch: pytest.MonkeyPatch, is_new: bool
+) -> None:
+    """An encoder that lets through what the column cannot hold: the row keeps its values beside its columns."""
+    numbers = [portal.sandbox.person_adds(NAME=f"Ann {i}", UF_CRM_DOUBLE=str(i)) for i in range(30)]
+    if not is_new:
+        portal.run()
+        portal.sandbox.clock.sleep(600)
+        for i, number in enumerate(numbers):
+            portal.sandbox.person_updates(number, NAME=f"Anna {i}")
+    wrong = {ColumnType.NUMERIC: lambda value: "thirteen" if str(value) == "13" else cells.number(value)}
+    monkeypatch.setattr("syncjobs.mirror.columns.ENCODERS", {**cells.ENCODERS, **wrong})
+    run = portal.run()
+    refused = portal.rows()[numbers[13]]
+    assert (run.status, run.failed, run.created + run.updated) == ("failed", 1, 30), run.message
+    assert run.items.get().external_id == numbers[13]
+    assert (refused["name"], json.loads(refused["_raw"])["uf_crm_double"]) == (None, "thirteen")
+    held = {number: str(row["uf_crm_double"]) for number, row in portal.rows().items() if number != numbers[13]}
+    assert held == {number: str(i) for i, number in enumerate(numbers) if i != 13}
+
+
+def test_a_record_listed_twice_is_stored_once(portal: Mirrored) -> None:
+    """Above all that is known, rows are not looked up before they are stored: a second one is noticed all the same."""
+    portal.sandbox.person_adds(NAME="Ann")
+    portal.run()
+    table = Table(portal.entity())
+    layout = table.layout()
+    loader = Loader(table, layout)
+    records = [RemoteRecord(str(n), {"NAME": name}) for n, name in ((7, "Bob"), (8, "Eve"), (7, "Bob again"))]
+    first, second = loader.store(layout.rows(records)), loader.store(layout.rows(records[1:]))
+    assert (first.created, second.created, second.updated, second.unchanged) == (2, 0, 0, ["8", "7"])
+    assert {number: row["name"] for number, row in portal.rows().items()} == {"1": "Ann", "7": "Bob again", "8": "Eve"}
 
 
 def test_pages_take_the_same_number_of_statements_whatever_their_size(
