@@ -34,7 +34,7 @@ DESTINATIONS = sorted(
 # Creating contacts one by one, in batches, or by an import; not attributes, properties or lists.
 WRITES = (
     r"((?<!properties/)contacts(/batch(/upsert|/update|/create|/new)?|/import)?|people:(batchC|c)reateContacts?"
-    r"|/rest/\d+/\w+/batch)$"
+    r"|/rest/\d+/\w+/batch|/webhook/\w+)$"
 )
 
 
