@@ -116,3 +116,8 @@ def is_oversize(error: ApiError) -> bool:
 def is_unread(error: ApiError) -> bool:
     """Whether the body did not get as far as the workflow."""
     return error.status in (400, 415, 422)
+
+
+def is_workflow_failure(error: ApiError) -> bool:
+    """Whether it was a node that failed, not n8n or what stands before it."""
+    return error.message in (WORKFLOW_FAILS, NO_RESPONSE_NODE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Mapping
 from typing import Any
@@ -16,6 +17,7 @@ from connectors.n8n.sandbox_doors import HEADER, KEY, TOKEN, Door
 
 WEBHOOK = "/webhook/{path}"
 PATH = "crmsync"
+ADDRESS = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 # N8N_PAYLOAD_SIZE_MAX (sheet 2).
 PAYLOAD_SIZE_MAX = 16 * 1024 * 1024
 
@@ -169,7 +171,7 @@ class N8nSandbox(Sandbox):
         if delivery in self.worked:
             self.repeats += 1
             return
-        if contact.get("email") and "@" not in contact["email"]:
+        if contact.get("email") and not ADDRESS.fullmatch(contact["email"]):
             raise Stumbled
         self.worked[delivery] = self.worked.get(delivery, 0) + 1
         self.contacts[number] = _kept(contact)

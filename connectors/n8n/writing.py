@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 
 from connectors.core.delivery import Ledger
 from connectors.core.errors import ApiError, ErrorKind
@@ -11,10 +12,19 @@ from connectors.core.replies import Reply
 from connectors.core.types import Change, Outcome, Result
 from connectors.n8n.client import WebhookClient
 from connectors.n8n.packing import Parcel, SizedBatcher
-from connectors.n8n.refusals import NO_RESPONSE_NODE, REFUSED, TOO_LARGE, is_oversize, is_unread
+from connectors.n8n.refusals import (
+    A_PAGE,
+    NO_RESPONSE_NODE,
+    REFUSED,
+    TOO_LARGE,
+    is_oversize,
+    is_unread,
+    is_workflow_failure,
+)
 
-# A workflow that fails may have met a passing trouble: it is given a second try before contacts are blamed.
-SECOND_TRY_AFTER = 2.0
+# A workflow that fails may have met a passing trouble: it is tried once more before contacts are blamed.
+TRIES_OF_A_FAILURE = 2
+TRIES_OF_A_PAGE = 4
 # So many contacts failing one after the other, while none gets through, tell that it is the workflow which is broken.
 MOST_FAILING = 5
 # What a person sees of a contact is the id that the workflow gives it; a column holds no more.
@@ -64,24 +74,24 @@ class Sending:
     def _attempt(self, parcels: Sequence[Parcel]) -> ApiError | None:
         """What to halve the batch for, None when it has arrived."""
         client = self.writer.client
-        for tried in (1, 2):
+        for tried in count(1):
             try:
-                reply = client.deliver(parcels)
+                self._settle(parcels, client.deliver(parcels))
             except ApiError as e:
                 if is_oversize(e):
                     self._shrink(parcels)
                     return e
                 if e.kind is ErrorKind.DATA:
                     return e
-                if e.status != 500 or e.kind is not ErrorKind.UNKNOWN:
-                    raise
-                if tried == 2 or client.context.max_tries == 1:
+                if tried < min(_tries(e), client.context.max_tries):
+                    client.context.clock.sleep(2.0**tried)
+                elif is_workflow_failure(e):
                     return e
-                client.context.clock.sleep(SECOND_TRY_AFTER)
+                else:
+                    raise
             else:
-                self._settle(parcels, reply)
-                return None
-        return None  # pragma: no cover - the second try returns
+                break
+        return None
 
     def _shrink(self, parcels: Sequence[Parcel]) -> None:
         """Later batches start at half of what was too large."""
@@ -102,6 +112,13 @@ class Sending:
         others_pass = self._delivered or (self.writer.works and len(self.failing) < MOST_FAILING)
         for change, error in self.failing:
             self.ledger.fail(change, _verdict(error) if others_pass or is_oversize(error) else error)
+
+
+def _tries(error: ApiError) -> int:
+    """How often in all; what the client has tried in vain already is not repeated here."""
+    if is_workflow_failure(error):
+        return TRIES_OF_A_FAILURE
+    return TRIES_OF_A_PAGE if error.message == A_PAGE else 1
 
 
 def _verdict(error: ApiError) -> ApiError:

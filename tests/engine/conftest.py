@@ -81,6 +81,11 @@ class Destination:
     def needs_email(self) -> bool:
         return "email" in self.connection.spec.needs
 
+    @property
+    def tells_by_our_id(self) -> bool:
+        """Whether contacts are told apart there by our own id: then they may lack an e-mail, or share one."""
+        return self.connection.spec.match_order == ("id",)
+
     def break_writes(self, kind: str, **details: Any) -> Fault:
         """The next request that writes contacts goes wrong."""
         fault = Fault(kind, method="POST", path=WRITES, **details)
