@@ -13,7 +13,7 @@ from connectors.core.replies import Reply
 from connectors.core.types import RateLimit
 from connectors.n8n.address import Address
 from connectors.n8n.packing import Parcel, delivery_of, joined
-from connectors.n8n.refusals import A_PAGE, is_page, is_unread, read_refusal
+from connectors.n8n.refusals import A_PAGE, NO_ANSWER, is_page, is_unread, read_refusal
 from connectors.n8n.signing import signer
 
 # The answer waits for the workflow in two of three response modes (sheet 5).
@@ -27,7 +27,9 @@ EVENT = "contacts.upsert"
 class WebhookClient(ApiClient):
     """Calls one webhook. Without `rps` there is no limit of ours: n8n has none (sheet 5)."""
 
-    def __init__(self, context: Context, address: Address, *, account: str, rps: float, compress: bool) -> None:
+    def __init__(
+        self, context: Context, address: Address, *, account: str, rps: float, compress: bool, empty_is_good: bool
+    ) -> None:
         if context.max_tries > 1:
             context = replace(context, timeout=max(context.timeout, TIMEOUT))
         super().__init__(
@@ -38,10 +40,10 @@ class WebhookClient(ApiClient):
             sign=signer(context),
             classify=read_refusal,
         )
-        self._path, self._compress = address.path, compress
+        self._path, self._compress, self._empty_is_good = address.path, compress, empty_is_good
 
     def deliver(self, parcels: Sequence[Parcel]) -> Reply:
-        """Any 2xx. Raises ApiError: UNKNOWN where the workflow may have run.
+        """Any 2xx, but for an empty 200 and for web pages. Raises ApiError: UNKNOWN where the workflow may have run.
 
         Repeats carry the same ids and the same body, so that the workflow can drop them.
         """
@@ -60,6 +62,9 @@ class WebhookClient(ApiClient):
             # Something before n8n may not know compressed bodies.
             reply = self._post(body, headers, packed=False)
             self._compress = False
+        if reply.status == 200 and not reply.content.strip() and not self._empty_is_good:
+            # Seen on n8n 2.8.4: a workflow that fails before its Respond to Webhook node is answered so, not with 500.
+            raise ApiError(ErrorKind.UNKNOWN, NO_ANSWER, status=200)
         if is_page(reply):
             raise ApiError(ErrorKind.UNKNOWN, A_PAGE, status=reply.status)
         return reply

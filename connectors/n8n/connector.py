@@ -98,6 +98,14 @@ CONFIG = (
     ),
     ConfigField("gzip", "Compress requests", ConfigKind.BOOLEAN, default=True, advanced=True),
     ConfigField(
+        "empty_is_good",
+        "Empty answers are good",
+        ConfigKind.BOOLEAN,
+        default=False,
+        advanced=True,
+        help="For a workflow that answers nothing. Otherwise an empty answer counts as a workflow that failed.",
+    ),
+    ConfigField(
         "rps",
         "Requests per second",
         ConfigKind.NUMBER,
@@ -130,6 +138,7 @@ class N8n(Connector):
             account=self.account_key(),
             rps=float(self.config.get("rps") or 0),
             compress=self.config.get("gzip") is not False,
+            empty_is_good=bool(self.config.get("empty_is_good")),
         )
 
     @classmethod

@@ -1,4 +1,4 @@
-"""What n8n's refusals mean. A status alone judges; bodies only tell sentences apart, as people make them (sheet 3)."""
+"""What n8n's refusals mean. The status judges; bodies tell sentences apart, as people make them (sheet 3)."""
 
 from __future__ import annotations
 
@@ -34,7 +34,12 @@ TOO_LARGE = (
 )
 UNREADABLE = "n8n could not read the request (HTTP %d)."
 REFUSED = "The workflow refused this contact (HTTP %d): its execution in n8n tells why."
+FAILS_WITH_IT = "The workflow fails with this contact: its failed execution in n8n tells why."
 WORKFLOW_FAILS = "The workflow fails (HTTP 500): look at its failed executions in n8n."
+NO_ANSWER = (
+    "n8n answered with nothing, as it does when a workflow fails before its Respond to Webhook node: look at its"
+    " executions in n8n. If the workflow means to answer nothing, switch “Empty answers are good” on."
+)
 NO_RESPONSE_NODE = (
     "The workflow ended without its Respond to Webhook node (HTTP 500): connect every way through it to that node."
 )
@@ -120,4 +125,4 @@ def is_unread(error: ApiError) -> bool:
 
 def is_workflow_failure(error: ApiError) -> bool:
     """Whether it was a node that failed, not n8n or what stands before it."""
-    return error.message in (WORKFLOW_FAILS, NO_RESPONSE_NODE)
+    return error.message in (WORKFLOW_FAILS, NO_RESPONSE_NODE, NO_ANSWER)

@@ -100,8 +100,10 @@ class N8nSandbox(Sandbox):
     @route("PATCH", "/webhook-test/{path}")
     def test_webhook(self, request: SandboxRequest, path: str) -> SandboxReply:
         """Takes one call after a click."""
-        if not self.listening or path != PATH or request.method not in self.methods:
+        if not self.listening or path != PATH:
             raise Refused(404, answers.not_listening(request.method, path))
+        if request.method not in self.methods:
+            raise Refused(404, answers.other_method(request.method, self.methods))
         self.listening = False
         return self._execute(request)
 
@@ -135,12 +137,19 @@ class N8nSandbox(Sandbox):
                 self._work_on(contact)
         except Stumbled:
             # What was worked on before stays done.
-            if self.responds == "onReceived":
-                return SandboxReply(200, answers.STARTED)
-            raise Refused(500, answers.FAILED) from None
+            return self._failed()
         if self.responds == "onReceived":
             return SandboxReply(200, answers.STARTED)
         return SandboxReply(200, {"ok": True, "received": len(contacts)})
+
+    def _failed(self) -> SandboxReply:
+        """Only a workflow whose last node answers is told to have failed; that is what n8n 2.8.4 does."""
+        match self.responds:
+            case "onReceived":
+                return SandboxReply(200, answers.STARTED)
+            case "responseNode":
+                return SandboxReply(200, None)
+        raise Refused(500, answers.FAILED)
 
     def _contacts(self, request: SandboxRequest) -> list[Any]:
         """The body as the workflow has it: limits and JSON are looked at before credentials are."""

@@ -14,6 +14,7 @@ from connectors.n8n.client import WebhookClient
 from connectors.n8n.packing import Parcel, SizedBatcher
 from connectors.n8n.refusals import (
     A_PAGE,
+    FAILS_WITH_IT,
     NO_RESPONSE_NODE,
     REFUSED,
     TOO_LARGE,
@@ -127,7 +128,7 @@ def _verdict(error: ApiError) -> ApiError:
     elif error.message == NO_RESPONSE_NODE or is_unread(error):
         sentence = error.message
     else:
-        sentence = REFUSED % (error.status or 500)
+        sentence = FAILS_WITH_IT if is_workflow_failure(error) else REFUSED % error.status
     return ApiError(ErrorKind.DATA, sentence, status=error.status)
 
 
