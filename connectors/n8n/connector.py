@@ -35,6 +35,7 @@ BATCH = 500
 # Many proxies end larger requests, whatever n8n itself takes (sheet 2).
 BATCH_BYTES = 1_000_000
 
+_NO_SIZE = "Contacts and bytes per request have to be 1 or more."
 _UNTESTED = "Whether n8n accepts the credentials shows with the first contacts: testing them would run the workflow."
 _RAN = (
     "The webhook takes PATCH too, so that this test has run the workflow, with no contacts: allow POST alone in the"
@@ -163,10 +164,9 @@ class N8n(Connector):
             workflow, unwise = self._ask_api()
             warnings += unwise
         warnings += self._ask_webhook()
-        named = f"The workflow “{workflow}” is active" if workflow else "The webhook is there"
         return Health(
-            f"{named} and takes contacts.",
-            account=self.address.host,
+            "The n8n webhook is there and takes contacts.",
+            account=f"{workflow} ({self.address.host})" if workflow else self.address.host,
             account_id=self.address.host,
             warnings=tuple(warnings),
         )
@@ -205,7 +205,7 @@ class N8n(Connector):
         """Raises ApiError (CONFIG) for a setting that is no size."""
         value = int(self.config.get(name) or default)
         if value < 1:
-            raise ApiError(ErrorKind.CONFIG, f"The setting {name} has to be 1 or more.", field=name)
+            raise ApiError(ErrorKind.CONFIG, _NO_SIZE, field=name)
         return value
 
     def close(self) -> None:

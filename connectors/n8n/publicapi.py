@@ -17,17 +17,20 @@ from connectors.n8n.signing import NONE
 WEBHOOK_NODE = "n8n-nodes-base.webhook"
 PAGE = 100
 MOST_PAGES = 50
-NO_API = "There is no public API of n8n at %s (HTTP 404): it is switched off, or the address of n8n is another."
+NO_API = "There is no public API of n8n at its address (HTTP 404): it is switched off there, or the address is another."
 BAD_KEY = "n8n refuses the API key (HTTP 401): create one under Settings -> n8n API."
 NO_SCOPE = "The API key may not list workflows (HTTP 403): give it the scope workflow:list."
-OTHER_WAY_IN = (
-    "The webhook node asks for “%s”, but the connection has “%s”: fill in what the node has, and nothing else."
-)
+OTHER_WAY_IN = {
+    "none": "The webhook node lets everybody in: leave header, user and JWT empty.",
+    "basicAuth": "The webhook node asks for Basic Auth: fill in user name and password, and nothing else.",
+    "headerAuth": "The webhook node asks for Header Auth: fill in name and value of the header, and nothing else.",
+    "jwtAuth": "The webhook node asks for JWT Auth: fill in the JWT secret, and nothing else.",
+}
+UNKNOWN_WAY_IN = "The webhook node asks for a way of signing in that is not known here; choose another one there."
 INVISIBLE = (
     "The webhook responds immediately, so that a failure of the workflow cannot be seen here: let it respond with a"
     " Respond to Webhook node at its end."
 )
-_WAYS = {NONE: "None", "basicAuth": "Basic Auth", "headerAuth": "Header Auth", "jwtAuth": "JWT Auth"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +63,7 @@ class PublicApi:
         if "POST" not in intake.methods:
             raise ApiError(ErrorKind.CONFIG, WRONG_METHOD)
         if intake.way_in != way_in:
-            theirs, ours = (_WAYS.get(name, name) for name in (intake.way_in, way_in))
-            raise ApiError(ErrorKind.CONFIG, OTHER_WAY_IN % (theirs, ours))
+            raise ApiError(ErrorKind.CONFIG, OTHER_WAY_IN.get(intake.way_in, UNKNOWN_WAY_IN))
         return intake.workflow, (INVISIBLE,) if intake.response_mode == "onReceived" else ()
 
     def close(self) -> None:
@@ -95,7 +97,7 @@ class PublicApi:
             case 403:
                 return ApiError(ErrorKind.CONFIG, NO_SCOPE, status=403)
             case 404:
-                return ApiError(ErrorKind.CONFIG, NO_API % self._address.base, status=404)
+                return ApiError(ErrorKind.CONFIG, NO_API, status=404)
         return None
 
 

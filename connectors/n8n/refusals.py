@@ -32,8 +32,8 @@ TOO_LARGE = (
     "This contact alone is larger than n8n or the proxy before it takes: send fewer fields of it, or raise"
     " N8N_PAYLOAD_SIZE_MAX there."
 )
-UNREADABLE = "n8n could not read the request (HTTP %d)."
-REFUSED = "The workflow refused this contact (HTTP %d): its execution in n8n tells why."
+UNREADABLE = "n8n could not read the request."
+REFUSED = "The workflow refused this contact: its execution in n8n tells why."
 FAILS_WITH_IT = "The workflow fails with this contact: its failed execution in n8n tells why."
 WORKFLOW_FAILS = "The workflow fails (HTTP 500): look at its failed executions in n8n."
 NO_ANSWER = (
@@ -62,11 +62,11 @@ def read_refusal(reply: Reply) -> ApiError | None:
         case 404:
             return _not_found(reply)
         case 400 | 415 | 422:
-            return ApiError(ErrorKind.DATA, UNREADABLE % status, status=status)
+            return ApiError(ErrorKind.DATA, UNREADABLE, status=status)
         case 413:
             return ApiError(ErrorKind.DATA, TOO_LARGE, status=status)
         case 405 | 406 | 409 | 410 | 411 | 412 | 414:
-            return ApiError(ErrorKind.DATA, REFUSED % status, status=status)
+            return ApiError(ErrorKind.DATA, REFUSED, status=status)
         case 500 if not is_page(reply):
             return _workflow_failed(reply)
     return None

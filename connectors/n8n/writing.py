@@ -128,7 +128,7 @@ def _verdict(error: ApiError) -> ApiError:
     elif error.message == NO_RESPONSE_NODE or is_unread(error):
         sentence = error.message
     else:
-        sentence = FAILS_WITH_IT if is_workflow_failure(error) else REFUSED % error.status
+        sentence = FAILS_WITH_IT if is_workflow_failure(error) else REFUSED
     return ApiError(ErrorKind.DATA, sentence, status=error.status)
 
 

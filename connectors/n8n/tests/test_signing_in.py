@@ -143,7 +143,7 @@ def test_an_address_inside_our_network_is_refused() -> None:
 def test_a_test_of_the_connection_runs_nothing() -> None:
     sandbox = N8nSandbox(ManualClock())
     health = signed(sandbox, api_key=KEY, **WAYS["headerAuth"]).check()
-    assert "crmsync intake" in health.message
+    assert "crmsync intake" in health.account
     (warning,) = health.warnings
     assert "would run the workflow" in warning
     assert sandbox.executions == 0
@@ -182,7 +182,7 @@ def test_capital_letters_count(path: str) -> None:
 def test_an_api_key_shows_what_else_does_not_fit() -> None:
     open_door = N8nSandbox(ManualClock(), door="basicAuth")
     error = refusal(signed(open_door, api_key=KEY, **WAYS["headerAuth"]).check)
-    assert "“Basic Auth”, but the connection has “Header Auth”" in error.message
+    assert "asks for Basic Auth" in error.message
     hasty = N8nSandbox(ManualClock(), door="none", responds="onReceived")
     assert "immediately" in signed(hasty, api_key=KEY).check().warnings[0]
 
@@ -214,7 +214,7 @@ def test_every_page_of_workflows_is_looked_at() -> None:
     sandbox = N8nSandbox(ManualClock())
     other = {"data": [{"name": "other", "nodes": [{"type": "n8n-nodes-base.webhook"}, "strange"]}], "nextCursor": "x"}
     sandbox.faults.append(Fault("status", path="/api/v1", status=200, body=other, times=3))
-    assert "crmsync intake" in signed(sandbox, api_key=KEY, **WAYS["headerAuth"]).check().message
+    assert "crmsync intake" in signed(sandbox, api_key=KEY, **WAYS["headerAuth"]).check().account
     assert sum(seen.path == "/api/v1/workflows" for seen in sandbox.seen) == 4
 
 
@@ -232,7 +232,7 @@ def test_a_test_url_is_told_and_takes_one_call() -> None:
 def test_a_size_below_one_is_refused(name: str) -> None:
     n8n = signed(N8nSandbox(ManualClock()), **WAYS["headerAuth"])
     n8n.config = {**n8n.config, name: -1}
-    assert name in refusal(lambda: list(n8n.write("contacts", [_change()]))).message
+    assert refusal(lambda: list(n8n.write("contacts", [_change()]))).field == name
 
 
 def test_the_stand_in_lists_workflows_as_documented() -> None:

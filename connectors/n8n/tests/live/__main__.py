@@ -15,7 +15,7 @@ from connectors.core.base import Context
 from connectors.core.errors import ApiError
 from connectors.core.types import CONTACTS, Change, MatchKey, Op, Result, Secret
 from connectors.n8n.connector import N8n as Connector
-from connectors.n8n.refusals import BAD_CREDENTIALS, INACTIVE
+from connectors.n8n.refusals import BAD_CREDENTIALS, FAILS_WITH_IT, INACTIVE
 from connectors.n8n.tests.live import received
 from connectors.n8n.tests.live.forgetful import Forgetful
 from connectors.n8n.tests.live.hub import Hub
@@ -52,6 +52,7 @@ def main() -> None:
             look_at_published(n8n)
             push_with_lost_answers(n8n, home, count)
             send_large(n8n, count)
+            send_one_over_which_it_stumbles(n8n, count + LARGE)
         finally:
             n8n.stop()
     say("all as it should be")
@@ -65,7 +66,7 @@ def look_at_unpublished(n8n: N8n) -> None:
 
 def look_at_published(n8n: N8n) -> None:
     health = connector(n8n.url).check()
-    expect("the test of the connection", health.message, "The webhook is there and takes contacts.")
+    expect("the test of the connection", health.message, "The n8n webhook is there and takes contacts.")
     strange = connector(n8n.url, "another value")
     refused("a wrong header", BAD_CREDENTIALS % 403, lambda: list(strange.write(CONTACTS, [contact(0)])))
     expect("executions after both", received.statuses(n8n.database), [])
@@ -120,6 +121,16 @@ def send_large(n8n: N8n, count: int) -> None:
     expect("contacts stored with them", len(received.contacts(n8n.database)), count + LARGE)
     (outcome,) = large.write(CONTACTS, [contact(LARGE, LARGE_TEXT * 10)])
     expect("one that is too large by itself", outcome.error.kind if outcome.error else "", "data")
+
+
+def send_one_over_which_it_stumbles(n8n: N8n, stored: int) -> None:
+    """A value that the data table does not take: n8n answers with an empty 200."""
+    good, bad = contact(100), Change(101, Op.UPSERT, {"email": {"no": "text"}}, key=MatchKey("id", "stumbling"))
+    outcomes = {outcome.ref: outcome for outcome in connector(n8n.url).write(CONTACTS, [good, bad])}
+    expect("one beside it", outcomes[100].result, Result.CREATED)
+    error = outcomes[101].error
+    expect("the one over which a node stumbles", error.message if error else "", FAILS_WITH_IT)
+    expect("contacts stored with it", len(received.contacts(n8n.database)), stored + 1)
 
 
 def connector(url: str, token: str = TOKEN, **settings: int) -> Connector:
