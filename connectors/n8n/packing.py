@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
 
 import orjson
 
@@ -69,16 +68,20 @@ def joined(parcels: Sequence[Parcel]) -> bytes:
 
 
 def _identifier(told: bytes) -> str:
-    return str(UUID(bytes=hashlib.blake2b(told, digest_size=16).digest()))
+    """In the form of a UUID."""
+    text = hashlib.blake2b(told, digest_size=16).hexdigest()
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
 def _members(change: Change) -> dict[str, Any]:
     """All of the contact's values, as a workflow writes whole records; null for what was cleared just now."""
-    cleared = {name: None for name, value in change.values.items() if value is None}
-    values: Mapping[str, Any] = {**cleared, **(change.all_values or change.values)}
-    own = {name: _exact(value) for name, value in values.items() if name in STANDARD}
-    more = {name: _exact(value) for name, value in values.items() if name not in STANDARD}
-    return {**own, "fields": more} if more else own
+    own: dict[str, Any] = {name: None for name, value in change.values.items() if value is None}
+    more: dict[str, Any] = {name: own.pop(name) for name in own.keys() - STANDARD.keys()}
+    for name, value in (change.all_values or change.values).items():
+        (own if name in STANDARD else more)[name] = _exact(value)
+    if more:
+        own["fields"] = more
+    return own
 
 
 def _exact(value: Any) -> Any:
