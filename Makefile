@@ -8,10 +8,10 @@ PY := $(VENV)/bin/python
 PIP_INSTALL := $(PY) -m pip install --quiet --disable-pip-version-check --require-hashes
 
 .DEFAULT_GOAL := help
-.PHONY: help install run web test check bench lock
+.PHONY: help install run web test test-n8n check bench lock
 
 help: ## list these commands
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 install: $(VENV)/.runtime ## install what running needs
 
@@ -24,6 +24,9 @@ web: $(VENV)/.runtime ## run the web server alone (PORT=8000)
 
 test: $(VENV)/.development ## run all tests (ARGS="-k name" for some)
 	@$(PY) -m pytest -n 2 $(ARGS)
+
+test-n8n: $(VENV)/.development $(VENV)/.runtime ## push to a real n8n, installed into a cache folder (ARGS=2000 for more contacts)
+	@$(PY) -m connectors.n8n.tests.live $(ARGS)
 
 bench: $(VENV)/.comparison ## run the benchmarks (ARGS=10000 for fewer contacts)
 	@for file in tests/bench/bench_*.py; do \

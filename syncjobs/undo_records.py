@@ -13,6 +13,9 @@ from syncjobs.models import ContactSync, Run, RunItem, SyncSnapshot
 from syncjobs.rules import jsonable, same
 from syncjobs.undo_items import CHANGED_SINCE, GONE_SINCE, UNKNOWN_BEFORE, Reverted
 
+NOT_READABLE = _(
+    "What it holds cannot be read there, so nothing tells whether it has changed since; change it by hand."
+)
 NOT_DELETABLE = _("It was made by the run, and cannot be deleted from here: delete it there by hand.")
 
 
@@ -56,7 +59,7 @@ class RecordUndo:
     def _planned(self, item: RunItem, record: RemoteRecord | None) -> tuple[str, Change | None]:
         """The change that takes the item back, else why there is none."""
         if record is None:
-            return GONE_SINCE, None
+            return GONE_SINCE if self._capabilities.read else NOT_READABLE, None
         if item.action == RunItem.Action.CREATE:
             if not self._capabilities.delete:
                 return NOT_DELETABLE, None

@@ -85,9 +85,11 @@ class RowBuilder:
         return spec is not None and spec.type in (FieldType.CHOICE, FieldType.CHOICES)
 
     def _encoded(self, values: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
-        body = {key: encode(value, self._specs.get(key)) for key, value in values.items()}
-        zeros = tuple(key for key, value in body.items() if is_zero(value))
-        body = {key: value for key, value in body.items() if key not in zeros}
+        specs = self._specs
+        body = {key: encode(value, specs.get(key)) for key, value in values.items()}
+        zeros = tuple([key for key, value in body.items() if is_zero(value)])
+        for key in zeros:
+            del body[key]
         if "" in body.values():
             # Without it blanks are skipped; only fields that are sent are blanked in a batch.
             body[OVERWRITE] = True

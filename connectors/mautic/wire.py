@@ -51,6 +51,8 @@ def encode(value: Any, spec: FieldSpec | None = None) -> Any:
 
     Times carry their offset: without one Mautic reads them in the site's own zone, which we do not know (sheet 1).
     """
+    if isinstance(value, str) and (spec is None or not spec.options):
+        return value
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -75,6 +77,8 @@ def _option(text: str, options: Options) -> str:
 
 def is_zero(value: Any) -> bool:
     """Whether Mautic drops an encoded value, because its whole part is 0 (sheet 5)."""
+    if isinstance(value, str) and value[:1].isalpha():
+        return False  # most texts: no exception is raised for each of them
     try:
         return int(float(value)) == 0
     except (TypeError, ValueError, OverflowError):

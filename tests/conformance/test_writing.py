@@ -93,7 +93,7 @@ def test_a_429_is_waited_out(bench: Bench, headers: dict[str, str]) -> None:
     bench.sandbox.faults.append(Fault("status", status=429, headers=headers, skip=1, times=3))
     before = bench.sandbox.clock.monotonic()
     # Enough for a second request also where a batch is large.
-    outcomes, _pulled, raised = bench.write(bench.changes(max(FEW * 5, 2 * min(bench.capabilities.write_batch, 250))))
+    outcomes, _pulled, raised = bench.write(bench.changes(max(FEW * 5, 2 * min(bench.capabilities.write_batch, 500))))
     assert raised is None
     assert all(o.ok for o in outcomes.values())
     assert bench.sandbox.clock.monotonic() - before >= (3 if headers else 0.5)

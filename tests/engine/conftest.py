@@ -34,7 +34,7 @@ DESTINATIONS = sorted(
 # Creating contacts one by one, in batches, or by an import; not attributes, properties or lists.
 WRITES = (
     r"((?<!properties/)contacts(/batch(/upsert|/update|/create|/new)?|/import)?|people:(batchC|c)reateContacts?"
-    r"|/rest/\d+/\w+/batch)$"
+    r"|/rest/\d+/\w+/batch|/webhook/\w+)$"
 )
 
 
@@ -80,6 +80,11 @@ class Destination:
     @property
     def needs_email(self) -> bool:
         return "email" in self.connection.spec.needs
+
+    @property
+    def tells_by_our_id(self) -> bool:
+        """Whether contacts are told apart there by our own id: then they may lack an e-mail, or share one."""
+        return self.connection.spec.match_order == ("id",)
 
     def break_writes(self, kind: str, **details: Any) -> Fault:
         """The next request that writes contacts goes wrong."""

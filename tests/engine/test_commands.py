@@ -90,15 +90,16 @@ def test_a_dry_run_tells_the_plan_and_writes_nothing(destination: Destination, m
 
     text, code = said("push", key, "--dry-run")
 
-    assert code == 1  # one of them cannot be sent, and is said so
+    refused = 0 if destination.tells_by_our_id else 1
+    assert code == refused  # one of them cannot be sent, and is said so
     assert str(made[0].pk) in text
-    assert "Contact does not have email address" in text
+    assert ("Contact does not have email address" in text) is bool(refused)
     assert "ann0@example.com" not in text
     assert list(ContactSync.objects.order_by("id").values()) == before
     assert destination.people() == []
     run = Run.objects.get()
-    assert (run.dry_run, run.created, run.failed) == (True, 5, 1)
-    assert RunItem.objects.filter(run=run, action="create").count() == 5
+    assert (run.dry_run, run.created, run.failed) == (True, 6 - refused, refused)
+    assert RunItem.objects.filter(run=run, action="create").count() == 6 - refused
 
 
 def test_a_dry_run_decides_what_the_push_then_does(destination: Destination, make_contacts: MakeContacts) -> None:

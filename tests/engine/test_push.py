@@ -200,6 +200,9 @@ def test_two_contacts_with_one_address(destination: Destination, make_contacts: 
 
     destination.settle()
 
+    if destination.tells_by_our_id:
+        assert destination.emails().count("shared@example.com") == 2
+        return
     assert destination.emails().count("shared@example.com") == 1
     assert destination.link(first).sync_status == "Complete"
     refused = destination.link(second)
@@ -215,6 +218,9 @@ def test_a_contact_that_lost_its_address_while_queued(destination: Destination, 
     destination.push()
 
     link = destination.link(contact)
+    if destination.tells_by_our_id:
+        assert (link.sync_status, len(destination.people())) == ("Complete", 1)
+        return
     assert link.sync_status == "Error"
     assert link.processing_error.startswith(NO_EMAIL)
     assert destination.people() == []

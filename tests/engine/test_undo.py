@@ -95,6 +95,18 @@ def test_a_pull_is_taken_back(destination: Destination) -> None:
     assert (repeated.updated, repeated.deleted, repeated.skipped) == (0, 0, 2)
 
 
+def test_where_nothing_can_be_read_nothing_is_taken_back(destination: Destination, make_contacts: MakeContacts) -> None:
+    if destination.connection.spec.entities["contacts"].read:
+        pytest.skip("can be read")
+    make_contacts(2)
+    destination.queue_all()
+    done = back(destination.push())
+    assert (done.skipped, done.updated, done.deleted) == (2, 0, 0)
+    assert all(
+        "cannot be read" in message for message in RunItem.objects.filter(run=done).values_list("message", flat=True)
+    )
+
+
 def test_what_cannot_be_undone_is_refused(destination: Destination, make_contacts: MakeContacts) -> None:
     make_contacts(1)
     destination.queue_all()
