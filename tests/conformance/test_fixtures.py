@@ -86,7 +86,8 @@ def _misshapen(bench: Bench, fixture: dict[str, Any]) -> str | None:
     # Without the client's own pacing, so that the sandbox's limits can be met.
     bench.connector = bench.connect(max_tries=1, config={"rps": 0})
     for request in fixture.get("before", ()):
-        _ask(bench, request)
+        for _ in range(request.get("times", 1)):
+            _ask(bench, request)
     if not fixture.get("signed", True):
         bench.connector.client._sign = None  # type: ignore[attr-defined]
     answers.clear()

@@ -1,4 +1,4 @@
-"""The toy's account in memory."""
+"""An account of Template CRM in memory, with its limit and its refusals."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Any
 from connectors.core.clock import Clock
 from connectors.core.sandbox import Sandbox, SandboxReply, SandboxRequest, WindowLimit, route
 
-KEY = "toy-key"
+KEY = "sandbox-key"
 
 
-class ToySandbox(Sandbox):
-    slug = "toy"
+class TemplateSandbox(Sandbox):
+    slug = "template"
 
     def __init__(self, clock: Clock | None = None, *, enforce_limits: bool = True) -> None:
         super().__init__(clock, enforce_limits=enforce_limits)
@@ -24,7 +24,7 @@ class ToySandbox(Sandbox):
 
     def people(self) -> list[dict[str, Any]]:
         with self.lock:
-            return [dict(p) for p in self._people.values()]
+            return [dict(person) for person in self._people.values()]
 
     def sample_values(self, number: int) -> dict[str, Any]:
         return {"email": f"person{number}@example.com", "name": f"Ann {number}"}
@@ -33,44 +33,47 @@ class ToySandbox(Sandbox):
         return {"email": f"not-an-address-{number}", "name": "Nobody"}
 
     def before(self, request: SandboxRequest) -> SandboxReply | None:
-        if request.headers.get("x-key") != KEY:
+        if request.headers.get("x-api-key") != KEY:
             return SandboxReply(401, {"message": "Unknown key"})
-        wait = self._limit.take(self.clock.monotonic()) if self.enforce_limits else 0
+        wait = self._limit.take(self.clock.monotonic()) if self.enforce_limits else 0.0
         return SandboxReply(429, {"message": "Slow down"}, {"retry-after": "1"}) if wait > 0 else None
 
     @route("GET", "/people")
     def list_people(self, request: SandboxRequest) -> SandboxReply:
         after, limit = int(request.query.get("after") or 0), int(request.query["limit"])
         since = float(request.query.get("since") or 0)
-        found = [p for n, p in self._people.items() if n > after and p["at"] >= since]
-        return SandboxReply(200, {"people": found[:limit]})
+        found = [p for number, p in self._people.items() if number > after and _changed(p) >= since]
+        return SandboxReply(200, {"people": [_shown(p) for p in found[:limit]]})
 
     @route("POST", "/people/lookup")
-    def lookup(self, request: SandboxRequest) -> SandboxReply:
+    def look_up(self, request: SandboxRequest) -> SandboxReply:
         asked = request.json()
-        found = [p for p in self._people.values() if str(p[asked["field"]]) in asked["values"]]
+        found = [_shown(p) for p in self._people.values() if str(p[asked["field"]]) in asked["values"]]
         return SandboxReply(200, {"people": found})
 
     @route("POST", "/people")
-    def store(self, request: SandboxRequest) -> SandboxReply:
-        return SandboxReply(200, {"people": [self._store(row) for row in request.json()["people"]]})
+    def write(self, request: SandboxRequest) -> SandboxReply:
+        return SandboxReply(200, {"people": [self._write(row) for row in request.json()["people"]]})
 
-    def _store(self, row: dict[str, Any]) -> dict[str, Any]:
+    def _write(self, row: dict[str, Any]) -> dict[str, Any]:
         email = str(row.get("email") or "").lower()
         if "email" in row and "@" not in email:
             return {"error": "email"}
-        known = self._people.get(int(row["id"] or 0)) or self._by_email.get(email)
-        now = self.clock.now()
-        stamp = {"changed": now.isoformat(), "at": now.timestamp()}
-        if known is not None:
-            self._by_email.pop(known["email"], None)
-            known.update({k: v for k, v in row.items() if k != "id"} | stamp, email=email or known["email"])
-            self._by_email[known["email"]] = known
-            return {"id": known["id"], "new": False}
-        number = len(self._people) + 1
-        self._people[number] = {"id": number, "email": email, "name": row.get("name"), **stamp}
-        self._by_email[email] = self._people[number]
-        return {"id": number, "new": True}
+        known = self._people.get(int(row.get("id") or 0)) or self._by_email.get(email)
+        person = known or {"id": len(self._people) + 1, "email": email, "name": None}
+        self._by_email.pop(person["email"], None)
+        person |= {"name": row.get("name", person["name"]), "email": email or person["email"]}
+        person["changed"] = self.clock.now()
+        self._people[person["id"]] = self._by_email[person["email"]] = person
+        return {"id": person["id"], "new": known is None}
 
 
-SANDBOX = ToySandbox
+def _changed(person: dict[str, Any]) -> float:
+    return float(person["changed"].timestamp())
+
+
+def _shown(person: dict[str, Any]) -> dict[str, Any]:
+    return {name: person[name] for name in ("id", "email", "name")} | {"changed": person["changed"].isoformat()}
+
+
+SANDBOX = TemplateSandbox
