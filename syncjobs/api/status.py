@@ -77,7 +77,7 @@ class SyncFailuresView(APIView):
 
     @extend_schema(
         parameters=[forms.FailuresQuerySerializer],
-        responses=forms.FailuresSerializer,
+        responses=forms.FailureListSerializer,
         operation_id="sync_failures",
         tags=TAGS,
     )

@@ -152,7 +152,7 @@ class FieldListSerializer(serializers.Serializer):
     fields = FieldSerializer(many=True)
 
 
-class FieldsSyncedSerializer(serializers.Serializer):
+class SyncedFieldsSerializer(serializers.Serializer):
     connection = serializers.CharField()
     fields_synced = serializers.DictField(child=serializers.IntegerField(), help_text="Fields of each entity.")
 
