@@ -120,9 +120,8 @@ class Sandbox:
 
     `handle` is safe to call from several threads: one request is carried out at a time. `key_field` is the field by
     which records are told apart; `speaks_http` is false where one is reached otherwise; `short` are settings of a
-    connection with which the conformance cases take little;
-    `base_url` is where it is served, for the links in its answers. `sign_in_paths` are the steps of giving access where
-    a person does that: the page, its answer, and the token endpoint.
+    connection with which the conformance cases take little; `base_url` is where it is served, for the links in its
+    answers. `sign_in_paths` are the steps of giving access: a person's page and its answer, and the token endpoint.
     """
 
     slug: ClassVar[str]
@@ -161,6 +160,10 @@ class Sandbox:
 
         The page's link that gives access has the id `allow`.
         """
+        return None
+
+    def client_config(self, base_url: str) -> dict[str, Any] | None:
+        """The settings of a connection that fetches its tokens by itself; None where there is no such way in."""
         return None
 
     def people(self) -> list[dict[str, Any]]:

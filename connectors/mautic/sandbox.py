@@ -30,6 +30,7 @@ class MauticSandbox(Sandbox):
     """
 
     slug = "mautic"
+    sign_in_paths = (TOKEN,)
 
     def __init__(
         self,

@@ -49,7 +49,15 @@ def _generate_python(tools: Tools) -> None:
     # It formats with ruff, which it looks for on the path.
     environment = {"PATH": f"{tools.binaries}:/usr/bin:/bin"}
     _run("Python: generated", [*generate, f"--output-path={tools.python_client}"], environment=environment)
-    types = [str(tools.python), "-m", "mypy", "--strict", "--config-file=", str(HERE / "python" / "drive.py")]
+    types = [
+        str(tools.python),
+        "-m",
+        "mypy",
+        "--strict",
+        "--config-file=",
+        f"--cache-dir={tools.python_client}-types",
+        str(HERE / "python" / "drive.py"),
+    ]
     _run("Python: types", types, environment={**environment, "MYPYPATH": str(tools.python_client)})
 
 
