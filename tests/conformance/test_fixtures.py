@@ -2,8 +2,9 @@
 
 A fixture holds `request` and `answer`; before the request, `before` is sent to a sandbox made with `options`. `error`
 is what the client makes of the answer. Without a `request` it is an answer that the sandbox does not give. `reads` says
-what a verb makes of the answer when it comes in place of the sandbox's own, together with the answers of the fixtures named in `with`: the `records`
-of a read's first page from its `cursor`, or the `outcomes` of writing `changes`.
+what a verb makes of the answer when it comes in place of the sandbox's own, together with those of the fixtures named
+in `with`: the `records` of a read's first page from its `cursor`, or the `outcomes` of writing `changes`. `at` is the
+address to which the verb sends it, where there are several.
 """
 
 from __future__ import annotations
@@ -72,11 +73,9 @@ def _understood(bench: Bench, fixture: dict[str, Any], known: dict[str, Any]) ->
     reads = fixture["reads"]
     for documented in (fixture, *(known[name] for name in reads.get("with", ()))):
         request, answer = documented["request"], documented["answer"]
-        path = f"{re.escape(urlsplit(request['path']).path)}$"
-        headers = answer.get("headers", {})
-        bench.sandbox.faults.append(
-            Fault("status", request["method"], path, 99, 0, answer["status"], headers, answer["body"])
-        )
+        method, path = reads.get("at") or (request["method"], urlsplit(request["path"]).path)
+        headers, path = answer.get("headers", {}), f"{re.escape(path)}$"
+        bench.sandbox.faults.append(Fault("status", method, path, 99, 0, answer["status"], headers, answer["body"]))
     if "records" in reads:
         query = ReadQuery(cursor=reads.get("cursor"), fields=reads["fields"], limit=reads.get("limit"))
         page = next(iter(bench.connector.read(query)))
