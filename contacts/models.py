@@ -101,3 +101,25 @@ class ContactPoint(models.Model):
 
     def __str__(self) -> str:
         return self.value
+
+
+class ContactChange(models.Model):
+    """What somebody changed in a contact: values before and after, by field: {"company": ["Acorn", "Oak"]}.
+
+    What runs change is told by their own outcomes, and who first set a field by the contact's provenance.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    contact = models.ForeignKey(Contact, on_delete=models.CASCADE, related_name="changes", db_index=False)
+    by = models.CharField(_("by"), max_length=255)
+    at = models.DateTimeField(_("time"), default=timezone.now)
+    changes = models.JSONField(_("differences"), default=dict)
+
+    class Meta:
+        verbose_name = _("change")
+        verbose_name_plural = _("changes")
+        ordering = ["-id"]
+        indexes = [models.Index(fields=["contact", "id"], name="change_of_contact")]
+
+    def __str__(self) -> str:
+        return f"{self.contact_id} {', '.join(self.changes)}"

@@ -35,10 +35,13 @@ def create(record: ContactRecord, *, source: str, contact_id: UUID | None = None
 
 
 @transaction.atomic
-def edit(contact_id: UUID, change: Callable[[ContactRecord], ContactRecord], *, source: str) -> store.Stored:
+def edit(
+    contact_id: UUID, change: Callable[[ContactRecord], ContactRecord], *, source: str, remember: bool = True
+) -> store.Stored:
     """Stores what `change` makes of the contact's record. Nothing is written when nothing differs.
 
-    Raises ContactNotFound. The row is locked first, so that two edits at once follow each other.
+    `remember` as for store.save. Raises ContactNotFound. The row is locked first, so that two edits at once follow each
+    other.
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1 FROM contacts_contact WHERE id = %s FOR UPDATE", [contact_id])
@@ -48,7 +51,7 @@ def edit(contact_id: UUID, change: Callable[[ContactRecord], ContactRecord], *, 
     difference = store.Change.between(contact_id, before, _settled(change(before.record)))
     if difference is None:
         return before
-    store.save([difference], source)
+    store.save([difference], source, remember=remember)
     return store.load([contact_id])[contact_id]
 
 

@@ -17,12 +17,14 @@ from django.db import connection
 from django.utils import timezone
 from psycopg.types.json import Jsonb
 
+from contacts.history import differences
 from contacts.hooks import contacts_changed
 from contacts.lookup import FIND, Lookup
 from contacts.models import Contact
 from contacts.records import FIELDS, POINT_FIELDS, SCALAR_FIELDS, ContactRecord, Point
 from contacts.text import name_key
 
+SOURCE_LIMIT = 255
 # Any number nobody else uses for an advisory lock; it orders batches that match before they write.
 _MATCHING_LOCK = 0x636F6E74616374
 _COLUMNS = (
@@ -36,6 +38,8 @@ _TYPES = (
 )
 _POINT_COLUMNS = ("contact_id", "kind", "value", "raw", "label", "is_primary", "position")
 _POINT_TYPES = ("uuid", "varchar", "varchar", "varchar", "varchar", "bool", "int2")
+_CHANGE_COLUMNS = ("contact_id", "by", "at", "changes")
+_CHANGE_TYPES = ("uuid", "varchar", "timestamptz", "jsonb")
 _scalars = attrgetter(*SCALAR_FIELDS)
 _KINDS = {"emails": "email", "phones": "phone"}
 
@@ -160,9 +164,10 @@ def _stored(row: tuple[Any, ...], points: Mapping[UUID, Mapping[str, list[Point]
     return Stored(contact_id, record, stamps, version)
 
 
-def save(changes: Sequence[Change], source: str, at: datetime | None = None) -> None:
+def save(changes: Sequence[Change], source: str, at: datetime | None = None, *, remember: bool = True) -> None:
     """Stores the changes with version, time and provenance, and tells the hooks. Call it inside a transaction.
 
+    `remember` keeps the values before and after for the contact's history; runs keep them with their outcomes.
     Raises ConcurrentChange when a contact is no longer at the version that was read.
     """
     if not changes:
@@ -177,6 +182,8 @@ def save(changes: Sequence[Change], source: str, at: datetime | None = None) -> 
             _copy(cursor, "contacts_contact", _COLUMNS, _TYPES, map(rows.of, created))
         if updated:
             _update(cursor, updated, rows)
+        if updated and remember:
+            _copy(cursor, "contacts_contactchange", _CHANGE_COLUMNS, _CHANGE_TYPES, map(rows.change, updated))
         _copy(cursor, "contacts_contactpoint", _POINT_COLUMNS, _POINT_TYPES, _point_rows([*created, *updated]))
     contacts_changed.send(
         Contact,
@@ -211,7 +218,7 @@ class _Rows:
     """The rows of one save: who has set a field and when is the same in all of them."""
 
     def __init__(self, source: str, at: datetime) -> None:
-        self._at = at
+        self._at, self._source = at, source
         self._stamp = {"by": source, "at": at.isoformat().replace("+00:00", "Z")}
         self._of_new: dict[tuple[str, ...], bytes] = {}
 
@@ -233,6 +240,13 @@ class _Rows:
             self._at,
             self._at,
         )
+
+    def change(self, change: Change) -> tuple[Any, ...]:
+        """The row that remembers what an update changed."""
+        if change.before is None:
+            raise AssertionError("only updates are remembered")
+        told = differences(change.before.record, change.after, change.fields)
+        return change.contact_id, self._source[:SOURCE_LIMIT], self._at, Jsonb(told, orjson.dumps)
 
     def _provenance(self, change: Change) -> bytes:
         stamped = dict.fromkeys(change.fields, self._stamp)

@@ -61,6 +61,16 @@ class Environment(environ.Env):
             raise ImproperlyConfigured(f"{name} must begin with http:// or https://, but is “{address}”.")
         return address
 
+    def mail(self, name: str) -> dict[str, Any]:
+        """Django's mail settings from an address such as smtp+tls://user:password@host:587; {} when it is not set."""
+        address = self.text(name)
+        if not address:
+            return {}
+        known = ("smtp://", "smtp+tls://", "smtp+ssl://", "consolemail://")
+        if not address.startswith(known):
+            raise ImproperlyConfigured(f"{name} must begin with one of {', '.join(known)}.")
+        return {**environ.Env.email_url_config(address), "EMAIL_TIMEOUT": 15}
+
     def duration(self, name: str, default: float, least: float = 0.0) -> float:
         """Seconds, written as 3600, 90s, 30m, 1h or 1d. Raises ImproperlyConfigured, also below `least`."""
         text = self.text(name)

@@ -52,6 +52,7 @@ _GROUPS: list[tuple[Any, list[Item]]] = [
             Item(gettext_lazy("Runs"), "sync", "syncjobs_run_changelist", "syncjobs.view_run"),
             Item(gettext_lazy("Links"), "link", "syncjobs_contactsync_changelist", "syncjobs.view_contactsync"),
             Item(gettext_lazy("Questions"), "help", "syncjobs_reviewitem_changelist", "syncjobs.view_reviewitem"),
+            Item(gettext_lazy("Alerts"), "notifications", "syncjobs_alert_changelist", "syncjobs.view_alert"),
             Item(gettext_lazy("Outcomes"), "fact_check", "syncjobs_runitem_changelist", "syncjobs.view_runitem"),
             Item(gettext_lazy("Inbox"), "inbox", "syncjobs_inboundevent_changelist", "syncjobs.view_inboundevent"),
         ],

@@ -174,6 +174,18 @@ METRICS_TOKEN = env.secret("METRICS_TOKEN")
 ALLOW_PRIVATE_HOSTS = env.list("ALLOW_PRIVATE_HOSTS", default=[])
 WORKERS = env.int("WORKERS", default=2)
 
+# --- Alerts
+EMAIL_URL = env.secret("EMAIL_URL")
+globals().update({k: v for k, v in env.mail("EMAIL_URL").items() if k.startswith("EMAIL_")})
+DEFAULT_FROM_EMAIL = env.str("EMAIL_FROM", default="crmsync@localhost")
+ALERT_EMAILS = env.list("ALERT_EMAILS", default=[])
+ALERT_WEBHOOK_URL = env.secret("ALERT_WEBHOOK_URL")
+ALERT_LANGUAGE = env.str("ALERT_LANGUAGE", default="en")
+ALERT_REPEAT_HOURS = env.int("ALERT_REPEAT_HOURS", default=24)
+ALERT_FAILED_LEAST = env.int("ALERT_FAILED_LEAST", default=20)
+ALERT_FAILED_PERCENT = env.int("ALERT_FAILED_PERCENT", default=10)
+ALERT_QUEUE_MINUTES = env.int("ALERT_QUEUE_MINUTES", default=60)
+
 REST_FRAMEWORK = {
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_AUTHENTICATION_CLASSES": [
@@ -225,7 +237,7 @@ UNFOLD = {
     "SITE_URL": None,  # there is no other site to return to
     "SHOW_LANGUAGES": True,
     "ENVIRONMENT": "crmsync.navigation.environment",
-    "DASHBOARD_CALLBACK": "syncjobs.admin.dashboard.add_overview",
+    "DASHBOARD_CALLBACK": "crmsync.dashboard.fill",
     "STYLES": ["crmsync.navigation.stylesheet"],
     "SIDEBAR": {"show_search": True, "command_search": True, "navigation": "crmsync.navigation.sidebar"},
     "COMMAND": {"search_callback": "contacts.admin_search.find"},

@@ -33,6 +33,23 @@ INSERT INTO syncjobs_linkcount (connection_id, sync_status, slot, n)
 SELECT connection_id, sync_status, slot, sum(n) FROM gone GROUP BY 1, 2, 3 HAVING sum(n) <> 0
 """
 
+# Jumps from one priority to the next inside the index of the queue, instead of reading all that is due.
+_OLDEST_DUE = """
+WITH RECURSIVE head AS (
+    SELECT c.id AS connection_id, first.priority, first.due_at
+    FROM connectors_connection c CROSS JOIN LATERAL (
+        SELECT priority, due_at FROM syncjobs_contactsync WHERE connection_id = c.id AND due_at IS NOT NULL
+        ORDER BY priority DESC, due_at LIMIT 1) first
+    UNION ALL
+    SELECT head.connection_id, next.priority, next.due_at
+    FROM head CROSS JOIN LATERAL (
+        SELECT priority, due_at FROM syncjobs_contactsync
+        WHERE connection_id = head.connection_id AND due_at IS NOT NULL AND priority < head.priority
+        ORDER BY priority DESC, due_at LIMIT 1) next
+)
+SELECT connection_id, extract(epoch FROM now() - min(due_at)) FROM head GROUP BY connection_id
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Stats:
@@ -90,3 +107,10 @@ def fold() -> None:
     """Replaces the differences by their sums, so that reading stays quick."""
     with database.cursor() as cursor:
         cursor.execute(_FOLD)
+
+
+def oldest_due() -> dict[int, float]:
+    """Seconds since the earliest due time of each connection's links; below 0 where it lies ahead."""
+    with database.cursor() as cursor:
+        cursor.execute(_OLDEST_DUE)
+        return {pk: float(seconds) for pk, seconds in cursor.fetchall()}

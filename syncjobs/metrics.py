@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 
-from django.db import connection as database
 from django.db.models import Count, Sum
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
@@ -15,23 +14,6 @@ from syncjobs.models import Run, RunCount, RunStatus
 from syncjobs.states import SyncStatus
 
 OUTCOMES = ("created", "updated", "unchanged", "skipped", "failed", "conflicts", "deleted")
-
-# Jumps from one priority to the next inside the index of the queue, instead of reading all that is due.
-_OLDEST_DUE = """
-WITH RECURSIVE head AS (
-    SELECT c.id AS connection_id, first.priority, first.due_at
-    FROM connectors_connection c CROSS JOIN LATERAL (
-        SELECT priority, due_at FROM syncjobs_contactsync WHERE connection_id = c.id AND due_at IS NOT NULL
-        ORDER BY priority DESC, due_at LIMIT 1) first
-    UNION ALL
-    SELECT head.connection_id, next.priority, next.due_at
-    FROM head CROSS JOIN LATERAL (
-        SELECT priority, due_at FROM syncjobs_contactsync
-        WHERE connection_id = head.connection_id AND due_at IS NOT NULL AND priority < head.priority
-        ORDER BY priority DESC, due_at LIMIT 1) next
-)
-SELECT connection_id, extract(epoch FROM now() - min(due_at)) FROM head GROUP BY connection_id
-"""
 
 
 def families() -> Iterator[Metric]:
@@ -47,7 +29,7 @@ def _queue(connections: list[Connection]) -> Iterator[Metric]:
     age = GaugeMetricFamily(
         "crmsync_oldest_due_seconds", "How long the link that is due the longest has waited.", labels=["connection"]
     )
-    found, oldest = counts.stats_of(connections), _oldest_due()
+    found, oldest = counts.stats_of(connections), counts.oldest_due()
     for connection in connections:
         stats = found[connection.pk]
         for status in SyncStatus:
@@ -55,13 +37,6 @@ def _queue(connections: list[Connection]) -> Iterator[Metric]:
         depth.add_metric([connection.key], stats.of(SyncStatus.QUEUED))
         age.add_metric([connection.key], max(oldest.get(connection.pk, 0.0), 0.0))
     yield from (links, depth, age)
-
-
-def _oldest_due() -> dict[int, float]:
-    """Seconds since the earliest due time of each connection's links; below 0 where it lies ahead."""
-    with database.cursor() as cursor:
-        cursor.execute(_OLDEST_DUE)
-        return {pk: float(seconds) for pk, seconds in cursor.fetchall()}
 
 
 def _runs() -> Iterator[Metric]:

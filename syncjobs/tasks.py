@@ -11,6 +11,7 @@ from django.utils import timezone
 from connectors import oauth
 from connectors import services as connections
 from connectors.models import Connection
+from contacts import history
 from syncjobs import counts, decisions, route_runs, routes, runs, services, undo
 from syncjobs.errors import Refused
 from syncjobs.mirror import schedule
@@ -89,10 +90,11 @@ def renew_access() -> None:
 
 
 def purge() -> None:
-    """Daily: forgets outcomes of single records after some weeks; the runs' own counts stay."""
+    """Daily: forgets outcomes of single records after some weeks, and people's changes; the runs' own counts stay."""
     before = timezone.now() - timedelta(days=KEEP_ITEMS_DAYS)
     old = Run.objects.filter(started_at__lt=before).values("pk")
     RunItem.objects.filter(run__in=old)._raw_delete("default")
+    history.purge()
 
 
 def _time_has_come(connection: Connection) -> bool:

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 from contacts import services as contacts
 from contacts import store
+from contacts.history import values_of
 from contacts.records import POINT_FIELDS, ContactRecord, Point, settle_primary
 from syncjobs.models import Run, RunItem
-from syncjobs.pulling.merging import values_of
 from syncjobs.undo_items import CHANGED_SINCE, GONE_SINCE, UNKNOWN_BEFORE, Changes, Reverted
 
 
@@ -45,7 +46,8 @@ class ContactUndo:
             return Reverted.skipped(item, CHANGED_SINCE)
         if not dry_run:
             changes = item.changes
-            contacts.edit(item.contact_id, lambda record: _before(record, changes), source=self._source)
+            back = partial(_before, changes=changes)
+            contacts.edit(item.contact_id, back, source=self._source, remember=False)
         return Reverted.restored(item)
 
 

@@ -19,7 +19,7 @@ from contacts import admin_extensions
 from contacts.models import Contact
 from syncjobs import enqueue, services
 from syncjobs.admin.badges import BADGES
-from syncjobs.admin.contact_panel import render_links
+from syncjobs.admin.contact_panel import render_panel
 from syncjobs.errors import Refused
 from syncjobs.models import ContactSync
 from syncjobs.states import SyncStatus
@@ -33,7 +33,7 @@ def connect() -> None:
     admin_extensions.register_columns(columns)
     admin_extensions.register_filters(filters)
     admin_extensions.register_actions(actions)
-    admin_extensions.register_panel(render_links)
+    admin_extensions.register_panel(render_panel)
 
 
 def enabled_connections(request: HttpRequest) -> list[Connection]:

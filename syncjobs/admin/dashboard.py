@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 
 from connectors.models import Connection, ConnectionState
 from syncjobs import overview
+from syncjobs.admin import alerts
 from syncjobs.admin.badges import RUN_COLOURS, STATES
 from syncjobs.models import Run
 from syncjobs.overview import RUNS_SHOWN, Overview
@@ -46,6 +47,7 @@ def cards(request: HttpRequest) -> dict[str, Any]:
     shown = overview.of_all()
     return {
         "cards": [card(one) for one in shown],
+        "alerts": alerts.open_ones(request),
         "parked": [one.connection for one in shown if is_parked(one.connection)],
         "may_connect": request.user.has_perm("connectors.add_connection"),
     }
@@ -66,6 +68,10 @@ def card(one: Overview) -> dict[str, Any]:
         "figures": [_figure(one, status) for status in _FIGURES],
         "last_run": one.runs[0] if one.runs else None,
         "finish_at": one.finish_at,
+        "due_since": timezone.now() - timedelta(seconds=one.due_seconds) if one.due_seconds >= 60 else None,
+        "expires_at": one.expires_at,
+        "expired": one.expires_at is not None and one.expires_at <= timezone.now(),
+        "limit_use": None if one.limit_use is None else round(100 * one.limit_use),
         "chart": chart(one),
         "strip": strip(one.runs),
     }

@@ -30,7 +30,12 @@ class ContactSyncAdmin(ReadOnlyAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         queue = self.admin_site.admin_view(require_POST(contact_panel.queue_view))
-        return [path("<uuid:contact_id>/<int:pk>/queue/", queue, name="contact_queue"), *super().get_urls()]
+        look = self.admin_site.admin_view(require_POST(contact_panel.look_view))
+        return [
+            path("<uuid:contact_id>/<int:pk>/queue/", queue, name="contact_queue"),
+            path("<uuid:contact_id>/<int:pk>/look/", look, name="contact_look"),
+            *super().get_urls(),
+        ]
 
     @display(description=_("status"), label=BADGES)
     def status(self, link: ContactSync) -> tuple[str, str]:

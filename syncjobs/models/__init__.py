@@ -1,5 +1,6 @@
-"""The engine's tables: links, runs, routes, questions to people, the inbox, and counts."""
+"""The engine's tables: links, runs, routes, questions to people, the inbox, alerts, and counts."""
 
+from syncjobs.models.alerts import Alert, AlertKind
 from syncjobs.models.counts import LinkCount, RunCount
 from syncjobs.models.inbox import EventStatus, InboundEvent, Subscription, SubscriptionState
 from syncjobs.models.links import ContactSync, SyncSnapshot
@@ -10,6 +11,8 @@ from syncjobs.models.routes import Cursor, OnDelete, Policy, Route, Scanned, Str
 from syncjobs.models.runs import Run, RunItem, RunKind, RunMode, RunStatus
 
 __all__ = [
+    "Alert",
+    "AlertKind",
     "ContactSync",
     "Cursor",
     "EventStatus",

@@ -71,6 +71,7 @@ class Run(models.Model):
         ordering = ["-id"]
         indexes = [
             models.Index(F("connection"), F("id").desc(), name="run_recent"),
+            models.Index(fields=["connection", "started_at"], name="run_by_start"),
             models.Index(fields=["connection"], name="run_live", condition=Q(status=RunStatus.RUNNING.value)),
         ]
 

@@ -13,6 +13,7 @@ from django.db import IntegrityError, OperationalError, transaction
 from connectors.core.types import CONTACTS
 from connectors.models import Connection
 from contacts import store as contacts
+from contacts.history import differences
 from contacts.identifiers import uuid7
 from contacts.matching import MatchKey
 from contacts.records import ContactRecord
@@ -24,18 +25,16 @@ from syncjobs.pulling.arrivals import Arrival, Arrivals, Batch
 from syncjobs.pulling.burying import bury, forget, revive
 from syncjobs.pulling.cases import Case, agrees, stray_of
 from syncjobs.pulling.matching import Found, Matcher
-from syncjobs.pulling.merging import laid_over, values_of
+from syncjobs.pulling.merging import laid_over
 from syncjobs.pulling.rules import PullRules, Taken
 from syncjobs.pulling.said import Said
 from syncjobs.pulling.store import Linked
-from syncjobs.pulling.verdicts import Verdict, decide, sentence
+from syncjobs.pulling.verdicts import EMPTY, LINKED, Verdict, decide, sentence
 from syncjobs.questions import Question
 from syncjobs.references import reference_of
 
 ATTEMPTS = 4
 _KEYS: tuple[MatchKey, ...] = ("email", "phone")
-EMPTY = "There is nothing to tell the person by: no name, e-mail, phone or company."
-LINKED = "An existing contact was found and linked."
 
 
 class Intake:
@@ -56,19 +55,21 @@ class Intake:
         named: list[MatchKey] = [key for key in _KEYS if key in connection.spec.match_order]
         self.match_order = sorted(named, key=connection.spec.match_order.index) or list(_KEYS)
 
-    def take(self, batch: Batch, also: Callable[[], None]) -> bool:
-        """Stores the batch, and with it whatever `also` stores. True when the run was asked to stop.
+    def take(self, batch: Batch, also: Callable[[], None]) -> tuple[bool, list[str]]:
+        """Stores the batch: whether the run was asked to stop, and the ids of records to be looked at once more.
 
-        Begins anew when others changed the same contacts or links meanwhile; raises what stopped the last attempt.
+        What `also` stores waits for those. Begins anew when others changed the same contacts or links meanwhile;
+        raises what stopped the last attempt.
         """
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 with transaction.atomic():
                     one = _Attempt(self)
                     stop = one.run(batch)
-                    also()
+                    if not one.overtaken:
+                        also()
                 self.arrivals.eager = one.counts["unchanged"] < len(batch.arrivals) / 2
-                return stop
+                return stop, one.overtaken
             except (contacts.ConcurrentChange, IntegrityError, OperationalError) as e:
                 if attempt == ATTEMPTS or (isinstance(e, OperationalError) and not linklocks.is_deadlock(e)):
                     raise
@@ -81,6 +82,7 @@ class _Attempt:
     def __init__(self, intake: Intake) -> None:
         self.intake, self.connection, self.rules = intake, intake.connection, intake.rules
         self.counts: Counter[str] = Counter()
+        self.overtaken: list[str] = []
         self.items: list[tuple[UUID | None, str, RunItem.Action, str, Any]] = []
         self.questions: list[Question] = []
         self.told: list[UUID] = []
@@ -108,11 +110,11 @@ class _Attempt:
         for arrival in arrivals:
             record, digest = arrival.record, arrival.digest
             link = links.get(record.id)
-            verdict = decide(record, link, digest, asked_at)
-            if known.get(record.id) == digest:
-                verdict = Verdict.UNCHANGED
+            verdict = Verdict.UNCHANGED if known.get(record.id) == digest else decide(record, link, digest, asked_at)
             if verdict in (Verdict.UNCHANGED, Verdict.OLDER):
                 self.counts["unchanged"] += 1
+            elif verdict is Verdict.OVERTAKEN:
+                self.overtaken.append(record.id)
             elif verdict is Verdict.HIDDEN:
                 self.counts["skipped"] += 1
             else:
@@ -229,7 +231,7 @@ class _Attempt:
             if change is not None:
                 changes.append(change)
             self._tell(case, change)
-        contacts.save(changes, self.connection.key)
+        contacts.save(changes, self.connection.key, remember=False)
         links = [self._linked(case) for case in cases]
         same = [
             (case, link)
@@ -275,9 +277,7 @@ class _Attempt:
             self.items.append((case.contact_id, case.record.id, RunItem.Action.CREATE, notes, None))
         elif change is not None:
             self.counts["updated"] += 1
-            names = change.fields
-            before, after = values_of(case.before.record, names), values_of(case.after, names)
-            changes = {name: [before[name], after[name]] for name in names}
+            changes = differences(case.before.record, case.after, change.fields)
             self.items.append((case.contact_id, case.record.id, RunItem.Action.UPDATE, notes, changes))
         else:
             self.counts["updated" if LINKED in case.notes else "unchanged"] += 1
@@ -288,9 +288,9 @@ class _Attempt:
             self.told.append(case.contact_id)
 
     def _bury(self, deleted_ids: Sequence[str]) -> None:
+        intake = self.intake
         if not deleted_ids:
             return
-        intake = self.intake
         forget(self.connection, deleted_ids, asked=intake.asked or intake.decided)
         buried = bury(self.connection, intake.run, intake.terms, deleted_ids, guarded=intake.guarded)
         self.counts["conflicts"] += buried.questions

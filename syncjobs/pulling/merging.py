@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +10,6 @@ from connectors.core.types import RuleMode
 from contacts.merge import Merged, merge
 from contacts.merge import Rule as Decide
 from contacts.records import (
-    POINT_FIELDS,
     REFERENCE_FIELDS,
     REFERENCE_LIMIT,
     TEXT_LIMIT,
@@ -146,16 +145,3 @@ def _held(local: ContactRecord, ours: str) -> bool:
     if ours.startswith(_ATTRIBUTE):
         return bool(local.attributes.get(ours.removeprefix(_ATTRIBUTE)))
     return bool(getattr(local, point_field(ours) or ours))
-
-
-def values_of(record: ContactRecord, names: Sequence[str]) -> dict[str, Any]:
-    """The record's values in JSON's types, for showing what a run changed."""
-    return {name: _shown(getattr(record, name), name) for name in names}
-
-
-def _shown(value: Any, name: str) -> Any:
-    if name in POINT_FIELDS:
-        return [point.value for point in value]
-    if isinstance(value, Mapping):
-        return dict(value)
-    return value.isoformat() if hasattr(value, "isoformat") else value

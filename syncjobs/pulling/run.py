@@ -14,7 +14,7 @@ from django.db import connections as databases
 from django.utils import timezone
 
 from connectors.core.base import Connector
-from connectors.core.errors import CursorExpired
+from connectors.core.errors import ApiError, CursorExpired, ErrorKind
 from connectors.core.fanout import ahead, batched
 from connectors.core.types import CONTACTS, Deletes, Page, ReadMode, ReadQuery
 from connectors.models import Connection
@@ -36,6 +36,9 @@ STORE_AFTER_SECONDS = 0.5
 # At least so many pages are fetched ahead, and as many as are stored together.
 PAGES_AHEAD = 4
 IDS_AT_ONCE = 1000
+# How often records are looked at anew that the hub itself was just writing.
+LOOKS = 5
+BEING_WRITTEN = "Records were being written whenever they were read; the next run reads them again."
 
 
 @dataclass
@@ -76,11 +79,10 @@ class Pull:
     def read_ids(self, ids: Sequence[str]) -> None:
         """These records; those that no longer exist become tombstones. Raises ApiError."""
         for some in batched(ids, IDS_AT_ONCE):
-            asked_at = timezone.now()
-            for page in self.connector.read(ReadQuery(CONTACTS, ReadMode.IDS, ids=some, fields=self.rules.watched)):
+            for batch in self._by_ids(some):
                 if self.stopped:
                     return
-                self._take(Batch(self.intake.arrivals.of(page.records), list(page.deleted_ids), asked_at), lambda: None)
+                self._take(batch, lambda: None)
 
     def _read(self, reading: Reading) -> None:
         finished = False
@@ -121,10 +123,32 @@ class Pull:
             yield page, self.intake.arrivals.of(page.records), began[0]
             began.append(timezone.now())
 
+    def _by_ids(self, ids: Sequence[str]) -> Iterator[Batch]:
+        asked_at = timezone.now()
+        for page in self.connector.read(ReadQuery(CONTACTS, ReadMode.IDS, ids=ids, fields=self.rules.watched)):
+            yield Batch(self.intake.arrivals.of(page.records), list(page.deleted_ids), asked_at)
+
     def _take(self, batch: Batch, also: Callable[[], None]) -> None:
-        self.stopped = self.intake.take(batch, also) or self.stopped
+        """Stores the batch, and what `also` stores once nothing of the batch has to be looked at again."""
+        count = len(batch.arrivals)
+        for _ in range(LOOKS):
+            stop, overtaken = self.intake.take(batch, also)
+            self.stopped = stop or self.stopped
+            if not overtaken:
+                break
+            batch = self._once_more(overtaken)
+        else:
+            raise ApiError(ErrorKind.TRANSIENT, BEING_WRITTEN)
         if self.progress is not None:
-            self.progress(self.run, len(batch.arrivals))
+            self.progress(self.run, count)
+
+    def _once_more(self, ids: Sequence[str]) -> Batch:
+        whole = Batch(asked_at=timezone.now())
+        for some in batched(ids, IDS_AT_ONCE):
+            for batch in self._by_ids(some):
+                whole.arrivals += batch.arrivals
+                whole.deleted_ids += batch.deleted_ids
+        return whole
 
     def _look_for_missing(self, reading: Reading) -> None:
         """Links whose records a finished full read has not met: asked for by id, as pages may shift while one reads."""

@@ -9,20 +9,25 @@ from connectors.core.types import RemoteRecord
 from contacts.merge import Conflict
 from syncjobs.pulling.store import LinkRow
 
+EMPTY = "There is nothing to tell the person by: no name, e-mail, phone or company."
+LINKED = "An existing contact was found and linked."
+
 
 class Verdict(Enum):
     NEW = auto()
     CHANGED = auto()
     UNCHANGED = auto()
     OLDER = auto()
+    OVERTAKEN = auto()
     HIDDEN = auto()
 
 
 def decide(record: RemoteRecord, link: LinkRow | None, digest: bytes, asked_at: datetime | None) -> Verdict:
     """Whether the record says anything new.
 
-    OLDER is a state that a later one has overtaken: of a page that was asked for before our own write, or behind a
-    webhook that was quicker. HIDDEN is the record of a contact that was deleted from the hub.
+    OLDER is a state behind a later one that was stored, as by a webhook that was quicker. OVERTAKEN is one that was
+    asked for before our own write ended: it may be of before or after, and only another look tells. HIDDEN is the
+    record of a contact that was deleted from the hub.
     """
     if link is None:
         return Verdict.NEW
@@ -35,7 +40,7 @@ def decide(record: RemoteRecord, link: LinkRow | None, digest: bytes, asked_at: 
     if record.updated_at and link.remote_updated_at and record.updated_at.timestamp() < link.remote_updated_at:
         return Verdict.OLDER
     if asked_at and link.pushed and link.synced_at and link.synced_at > asked_at.timestamp():
-        return Verdict.OLDER
+        return Verdict.OVERTAKEN
     return Verdict.CHANGED
 
 

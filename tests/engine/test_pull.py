@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,6 +17,8 @@ from contacts.records import ContactRecord, Point
 from syncjobs.enqueue import enqueue_ids
 from syncjobs.models import ContactSync, Cursor, ReviewItem, Run, RunItem, SyncSnapshot
 from syncjobs.pull import pull, pull_ids
+from syncjobs.pulling.intake import Intake
+from syncjobs.push import push
 from tests.engine.conftest import Destination
 from tests.engine.remote import Remote
 
@@ -258,3 +261,31 @@ def test_the_cursor_moves_only_with_its_records(remote: Remote, monkeypatch: pyt
 
 def _fields(record: ContactRecord) -> dict[str, Any]:
     return {name: getattr(record, name) for name in ContactRecord.__dataclass_fields__}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_a_push_writes_while_it_is_read_is_looked_at_again(
+    remote: Remote, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connection = remote.destination.connection
+    external_id = remote.create("ann@example.com", first_name="Ann", last_name="Bell")
+    pulled(remote)
+    contact = Contact.objects.get()
+    contacts.edit(contact.pk, lambda record: replace(record, first_name="Ours"), source="test")
+    remote.edit(external_id, "ann@example.com", last_name="Theirs")
+    remote.destination.queue_all()
+    take, pushes = Intake.take, iter([True])
+
+    def overtaken(*arguments: Any) -> Any:
+        if next(pushes, False):
+            push(connection, trigger="test")
+        return take(*arguments)
+
+    monkeypatch.setattr(Intake, "take", overtaken)
+    run = pulled(remote)
+
+    assert counts(run) == (0, 1, 0)
+    contact.refresh_from_db()
+    assert (contact.first_name, contact.last_name) == ("Ours", "Theirs")
+    again = pulled(remote)
+    assert (again.created, again.updated) == (0, 0)

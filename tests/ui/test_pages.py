@@ -6,18 +6,22 @@ import html
 import io
 import re
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.core.cache import caches
 from django.db import connection as database
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
-from connectors.models import Connection, ConnectionState
+from connectors.models import Connection, ConnectionState, OAuthGrant
 from contacts.models import Contact
+from crmsync.models import Heartbeat
 from syncjobs import enqueue, runs
-from syncjobs.models import ContactSync, RunItem, RunKind, RunStatus
+from syncjobs.models import ContactSync, Run, RunItem, RunKind, RunStatus
 from syncjobs.states import SyncStatus
 
 pytestmark = pytest.mark.django_db
@@ -55,7 +59,7 @@ def fill(connection: Connection, people: list[Contact]) -> None:
 @pytest.mark.parametrize(
     "page",
     ["index", "contacts_contact_changelist", "syncjobs_contactsync_changelist", "syncjobs_run_changelist",
-     "syncjobs_runitem_changelist", "connectors_connection_changelist"],
+     "syncjobs_runitem_changelist", "connectors_connection_changelist", "syncjobs_alert_changelist"],
 )  # fmt: skip
 def test_fifty_rows_cost_as_many_statements_as_five(
     browser: Client, connection: Connection, make_people: Any, page: str, settings: Any
@@ -215,3 +219,27 @@ def leftovers(client: Client, path: str) -> list[str]:
     text = re.sub(r"\S+ → \S+", " ", seen(answer.content.decode()).lower())
     words = set(re.findall(r"[\w-]+", text))
     return sorted(words & set(ENGLISH.split()))
+
+
+def test_a_card_says_how_old_the_queue_is_and_when_access_ends(
+    browser: Client, connection: Connection, make_people: Any
+) -> None:
+    fill(connection, make_people(1))
+    ContactSync.objects.update(due_at=timezone.now() - timedelta(minutes=125))
+    OAuthGrant.objects.create(connection=connection, expires_at=timezone.now() + timedelta(hours=5, minutes=1))
+    start = timezone.now() - timedelta(seconds=100)
+    Run.objects.update(requests=100, started_at=start, finished_at=start + timedelta(seconds=100))
+    page = browser.get(reverse("admin:index")).content.decode()
+    assert "The oldest in the queue has waited 2\xa0hours" in page
+    assert "Access is renewed within 5\xa0hours" in page
+    assert "Rate limit used in the last run:" in page
+
+
+def test_a_worker_that_is_gone_is_named_above_all(browser: Client, connection: Connection) -> None:
+    assert "has never run" in browser.get(reverse("admin:index")).content.decode()
+    caches["process"].clear()
+    Heartbeat.beat("worker")
+    assert "background worker has" not in browser.get(reverse("admin:index")).content.decode()
+    caches["process"].clear()
+    Heartbeat.objects.update(seen_at=timezone.now() - timedelta(minutes=7))
+    assert "not been seen for 7 minutes" in browser.get(reverse("admin:index")).content.decode()

