@@ -110,7 +110,7 @@ def test_its_requests_and_its_queue_are_measured(page: Client, connection: Conne
     assert meter.flush()
     lines = page.get("/metrics").content.decode().splitlines()
     toys = [line for line in lines if 'connection="toy"' in line]
-    assert [line for line in toys if line.startswith("crmsync_requests_total{") and 'endpoint="/people"' in line]
+    assert [line for line in toys if line.startswith("crmsync_requests_total{") and 'endpoint="/contacts"' in line]
     assert [
         line
         for line in toys

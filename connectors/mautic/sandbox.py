@@ -30,6 +30,7 @@ class MauticSandbox(Sandbox):
     """
 
     slug = "mautic"
+    creates = r"/contacts/batch/new$"
     sign_in_paths = (TOKEN,)
 
     def __init__(

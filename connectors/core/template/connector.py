@@ -1,4 +1,4 @@
-"""The five verbs over the four addresses of Template CRM."""
+"""The five verbs over the three addresses of Template CRM."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from connectors.core.types import (
     ConfigKind,
     ConnectorSpec,
     DefaultRule,
+    Deletes,
     FieldSpec,
-    FieldType,
     Health,
     MatchKey,
     Outcome,
@@ -35,6 +35,14 @@ from connectors.core.types import (
 
 BATCH = 50
 LIMIT = RateLimit(20, 1.0)
+# Called as ours are; where they are not, the default rules say which is which.
+FIELDS = (
+    FieldSpec("email", "E-mail", required=True),
+    FieldSpec("first_name", "First name"),
+    FieldSpec("last_name", "Last name"),
+    FieldSpec("phone", "Phone"),
+    FieldSpec("company", "Company"),
+)
 
 SPEC = ConnectorSpec(
     slug="template",
@@ -56,6 +64,7 @@ SPEC = ConnectorSpec(
             read=True,
             write=True,
             changes=True,
+            deletes=Deletes.SCAN,
             page_size=BATCH,
             write_batch=BATCH,
             upsert_key="email",
@@ -86,14 +95,14 @@ class TemplateConnector(Connector):
 
     @classmethod
     def default_rules(cls, config: Mapping[str, Any]) -> Sequence[DefaultRule]:
-        return (DefaultRule("email", "email"), DefaultRule("first_name", "name"))
+        return tuple(DefaultRule(field.key, field.key) for field in FIELDS)
 
     def check(self) -> Health:
-        self.client.get("/people", params={"limit": 1})
+        self.client.get("/contacts", params={"limit": 1})
         return Health("The key is accepted.", account=self.client.base_url)
 
     def describe(self, entity: str = CONTACTS) -> list[FieldSpec]:
-        return [FieldSpec("email", "E-mail", FieldType.TEXT, required=True), FieldSpec("name", "Name")]
+        return list(FIELDS)
 
     def read(self, query: ReadQuery) -> Iterator[Page]:
         if query.mode is ReadMode.IDS:
@@ -114,11 +123,11 @@ class TemplateConnector(Connector):
         size = query.limit or BATCH
         last = False
         while not last:
-            people = _people(self.client.get("/people", params={**cursor, "limit": size}).member("people"))
-            last = len(people) < size
-            if people:
-                cursor = {**cursor, "after": people[-1]["id"]}
-            yield Page([_record(person) for person in people], None if last else cursor, last=last)
+            found = _listed(self.client.get("/contacts", params={**cursor, "limit": size}).member("contacts"))
+            last = len(found) < size
+            if found:
+                cursor = {**cursor, "after": found[-1]["id"]}
+            yield Page([_record(contact) for contact in found], None if last else cursor, last=last)
 
     def find(self, entity: str, keys: Sequence[MatchKey]) -> dict[MatchKey, list[RemoteRecord]]:
         found: dict[str, RemoteRecord] = {}
@@ -128,8 +137,8 @@ class TemplateConnector(Connector):
         return {key: [found[key.value.lower()]] if key.value.lower() in found else [] for key in keys}
 
     def _look_up(self, field: str, values: Sequence[str]) -> list[RemoteRecord]:
-        reply = self.client.post("/people/lookup", {"field": field, "values": list(values)})
-        return [_record(person) for person in _people(reply.member("people"))]
+        reply = self.client.post("/contacts/lookup", {"field": field, "values": list(values)})
+        return [_record(contact) for contact in _listed(reply.member("contacts"))]
 
     def write(self, entity: str, changes: Iterable[Change]) -> Iterator[Outcome]:
         in_flight = self.capabilities(entity).max_in_flight
@@ -139,7 +148,7 @@ class TemplateConnector(Connector):
         """An address belongs to one person, so that sending a batch again does no harm."""
         asked = ledger.open
         rows = [{"id": int(change.external_id or 0), **change.values} for change in asked]
-        answers = _people(self.client.post("/people", {"people": rows}).member("people"))
+        answers = _listed(self.client.post("/contacts", {"contacts": rows}).member("contacts"))
         for change, answer in zip(asked, answers, strict=False):
             ledger.settle(_outcome(change, answer))
 
@@ -156,26 +165,29 @@ def _limits(rps: object) -> tuple[RateLimit, ...]:
 
 def _place(change: Change) -> Place:
     email = change.key.value if change.key is not None else ""
-    return Place("people", (change.external_id or email.lower(),))
+    return Place("contacts", (change.external_id or email.lower(),))
 
 
-def _people(listed: Any) -> list[Any]:
-    """The people of an answer. Raises ApiError (TRANSIENT) for one without: nothing may be taken for nobody."""
+def _listed(listed: Any) -> list[Any]:
+    """The contacts of an answer. Raises ApiError (TRANSIENT) for one without: nothing may be taken for nobody."""
     if not isinstance(listed, list):
-        raise ApiError(ErrorKind.TRANSIENT, "The answer holds no list of people.")
+        raise ApiError(ErrorKind.TRANSIENT, "The answer holds no list of contacts.")
     return listed
 
 
-def _record(person: Mapping[str, Any]) -> RemoteRecord:
-    at = datetime.fromisoformat(person["changed"])
-    values = {"email": person["email"], "name": person["name"]}
-    return RemoteRecord(str(person["id"]), values, version=person["changed"], updated_at=at)
+def _record(contact: Mapping[str, Any]) -> RemoteRecord:
+    at = datetime.fromisoformat(contact["changed"])
+    values = {field.key: contact[field.key] for field in FIELDS}
+    return RemoteRecord(str(contact["id"]), values, version=contact["changed"], updated_at=at)
 
 
 def _outcome(change: Change, answer: Mapping[str, Any]) -> Outcome:
     if answer.get("error") == "email":
         sentence = "The e-mail address is not accepted: correct it."
         return Outcome(change.ref, Result.FAILED, error=ApiError(ErrorKind.DATA, sentence, field="email"))
+    if answer.get("error") == "id":
+        error = ApiError(ErrorKind.GONE, "The contact is no longer there.")
+        return Outcome(change.ref, Result.FAILED, change.external_id, error=error)
     result = Result.CREATED if answer["new"] else Result.UPDATED
     return Outcome(change.ref, result, external_id=str(answer["id"]))
 

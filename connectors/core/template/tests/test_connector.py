@@ -11,12 +11,12 @@ from connectors.core.types import CONTACTS, Change, MatchKey, Op
 
 
 def change(ref: int, email: str) -> Change:
-    return Change(ref, Op.UPSERT, {"email": email, "name": "Ann"}, key=MatchKey("email", email))
+    return Change(ref, Op.UPSERT, {"email": email, "first_name": "Ann"}, key=MatchKey("email", email))
 
 
 def test_an_answer_with_too_few_rows_loses_nobody() -> None:
     sandbox = TemplateSandbox(ManualClock())
-    answer = {"people": [{"id": 1, "new": True}]}
+    answer = {"contacts": [{"id": 1, "new": True}]}
     sandbox.faults.append(Fault("status", method="POST", status=200, body=answer))
     connector = TemplateConnector(sandbox_context(TemplateConnector, sandbox))
     outcomes = list(connector.write(CONTACTS, [change(1, "ann@example.com"), change(2, "bob@example.com")]))
