@@ -1,4 +1,4 @@
-"""What other apps can hang on: a signal for every stored change of contacts."""
+"""What other apps can hang on: signals for every stored change of contacts, and for merges."""
 
 from django.dispatch import Signal
 
@@ -13,4 +13,23 @@ Arguments:
     changes: dict[UUID, tuple[str, ...]], the changed fields of each; for a new contact every field it has.
     created_ids: frozenset[UUID], those of them that are new.
     source: str, who changed them ("api", "admin", "import:people.csv", a connection's key …).
+"""
+
+contacts_joined = Signal()
+"""Sent when two contacts become one, inside the transaction and before the second becomes a tombstone.
+
+Arguments:
+    sender: the Contact class.
+    kept_id, gone_id: UUID.
+
+A receiver answers a JSON object of its own keys, which `contacts_parted` gives back.
+"""
+
+contacts_parted = Signal()
+"""Sent when a merge is undone, inside the transaction and after the second contact lives again.
+
+Arguments:
+    sender: the Contact class.
+    kept_id, gone_id: UUID.
+    details: what the receivers of `contacts_joined` answered, in one object.
 """

@@ -4,6 +4,7 @@ from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.contrib.postgres.search import SearchVector, SearchVectorField
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -123,3 +124,61 @@ class ContactChange(models.Model):
 
     def __str__(self) -> str:
         return f"{self.contact_id} {', '.join(self.changes)}"
+
+
+class Duplicate(models.Model):
+    """Two living contacts that may be one person, and what somebody has said about it.
+
+    `by` says what they share: email, phone or name. A pair that was judged stays, so that nobody is asked again.
+    """
+
+    class Verdict(models.TextChoices):
+        APART = "apart", _("two people")
+        MERGED = "merged", _("merged")
+
+    id = models.BigAutoField(primary_key=True)
+    first = models.ForeignKey(Contact, on_delete=models.CASCADE, related_name="+", verbose_name=_("first"))
+    second = models.ForeignKey(Contact, on_delete=models.CASCADE, related_name="+", verbose_name=_("second"))
+    by = models.CharField(_("what they share"), max_length=20)
+    found_at = models.DateTimeField(_("found"), default=timezone.now, db_default=Now())
+    verdict = models.CharField(_("verdict"), max_length=6, choices=Verdict.choices, null=True, blank=True)
+    decided_at = models.DateTimeField(_("decided"), null=True, blank=True)
+    decided_by = models.CharField(_("decided by"), max_length=150, blank=True, default="", db_default="")
+
+    class Meta:
+        verbose_name = _("duplicate")
+        verbose_name_plural = _("duplicates")
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(fields=["first", "second"], name="duplicate_once_per_pair"),
+            models.CheckConstraint(condition=Q(first__lt=F("second")), name="duplicate_in_order"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.first} = {self.second}?"
+
+
+class Merge(models.Model):
+    """Two contacts that were made one, with all that it takes to part them again.
+
+    `before` and `after` are records of the kept contact (contacts.joining); `details` what other apps did with it.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    kept = models.ForeignKey(Contact, on_delete=models.CASCADE, related_name="merges", verbose_name=_("kept contact"))
+    gone = models.ForeignKey(Contact, on_delete=models.CASCADE, related_name="+", verbose_name=_("merged contact"))
+    by = models.CharField(_("merged by"), max_length=150)
+    at = models.DateTimeField(_("merged at"), default=timezone.now)
+    before = models.JSONField(default=dict)
+    after = models.JSONField(default=dict)
+    details = models.JSONField(default=dict)
+    parted_at = models.DateTimeField(_("parted again"), null=True, blank=True)
+    parted_by = models.CharField(_("parted by"), max_length=150, blank=True, default="")
+
+    class Meta:
+        verbose_name = _("merge")
+        verbose_name_plural = _("merges")
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"{self.gone} → {self.kept}"

@@ -36,6 +36,8 @@ _GROUPS: list[tuple[Any, list[Item]]] = [
         gettext_lazy("People"),
         [
             Item(gettext_lazy("Contacts"), "contacts", "contacts_contact_changelist", "contacts.view_contact"),
+            Item(gettext_lazy("Duplicates"), "group", "contacts_duplicate_changelist", "contacts.view_duplicate"),
+            Item(gettext_lazy("Merges"), "merge", "contacts_merge_changelist", "contacts.view_merge"),
             Item(gettext_lazy("Import"), "upload_file", "contacts_contact_import", "contacts.add_contact"),
         ],
     ),

@@ -9,19 +9,15 @@ from typing import Any
 from uuid import UUID
 
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from contacts import history
 from contacts.models import ContactChange
 from syncjobs.models import Run, RunItem, RunKind
 from syncjobs.plan_lines import text_of
 from syncjobs.sentences import translated
-from syncjobs.sourcefields import SOURCE_FIELDS
+from syncjobs.sourcefields import label_of
 
 SHOWN = 50
-_LABELS: Mapping[str, Any] = {field.key: field.label for field in SOURCE_FIELDS} | {
-    "attributes": gettext_lazy("Attributes")
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +42,7 @@ def of_contact(contact_id: UUID) -> list[Entry]:
 
 def _of_run(item: RunItem) -> Entry:
     pushed = item.run.kind == RunKind.PUSH
-    fields = list(_told(item.changes or {}, {} if pushed else _LABELS))
+    fields = list(_told(item.changes or {}, named=not pushed))
     return Entry(item.at, str(item.run.connection), _action(item, pushed), fields, translated(item.message), item.run)
 
 
@@ -73,9 +69,9 @@ def _action(item: RunItem, pushed: bool) -> str:
 
 
 def _of_person(change: ContactChange) -> Entry:
-    return Entry(change.at, change.by, _("The contact was changed."), list(_told(change.changes, _LABELS)))
+    return Entry(change.at, change.by, _("The contact was changed."), list(_told(change.changes, named=True)))
 
 
-def _told(changes: Mapping[str, Any], labels: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+def _told(changes: Mapping[str, Any], *, named: bool) -> Iterator[tuple[str, str, str]]:
     for name, (before, after) in changes.items():
-        yield str(labels.get(name, name)), text_of(before or None), text_of(after or None)
+        yield label_of(name) if named else name, text_of(before or None), text_of(after or None)

@@ -12,14 +12,16 @@ from django.utils.translation import gettext as _
 from connectors import services as connections
 from connectors.models import Connection
 from connectors.signals import connection_works, sandbox_left
-from contacts.hooks import contacts_changed
-from syncjobs import enqueue, services, subscriptions
+from contacts.hooks import contacts_changed, contacts_joined, contacts_parted
+from syncjobs import enqueue, joined_contacts, services, subscriptions
 from syncjobs.compat import seed_002
 from syncjobs.signals import route_starts
 
 
 def connect() -> None:
     contacts_changed.connect(on_contacts_changed, dispatch_uid="syncjobs")
+    contacts_joined.connect(joined_contacts.on_joined, dispatch_uid="syncjobs")
+    contacts_parted.connect(joined_contacts.on_parted, dispatch_uid="syncjobs")
     sandbox_left.connect(on_sandbox_left, dispatch_uid="syncjobs")
     connection_works.connect(on_connection_works, dispatch_uid="syncjobs")
     post_save.connect(on_connection_saved, sender=Connection, dispatch_uid="syncjobs")

@@ -22,6 +22,7 @@ SCHEDULES = (
     ("Forget old outcomes", "syncjobs.tasks.purge", Schedule.DAILY, None),
     ("Process the inbox and sweep", "syncjobs.inbox_tasks.tick", Schedule.MINUTES, 1),
     ("Check webhook subscriptions", "syncjobs.inbox_tasks.check_subscriptions", Schedule.HOURLY, None),
+    ("Look for duplicates", "contacts.duplicates.find", Schedule.DAILY, None),
     ("Look for trouble and tell of it", "syncjobs.alerts.tasks.tick", Schedule.MINUTES, 1),
     ("Forget old webhooks", "syncjobs.inbox_tasks.purge", Schedule.DAILY, None),
 )

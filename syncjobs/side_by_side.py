@@ -15,11 +15,8 @@ from syncjobs.models import ContactSync, SyncSnapshot
 from syncjobs.plan_lines import text_of
 from syncjobs.pulling.agreement import source_contact
 from syncjobs.rules import EMPTY, jsonable, same
-from syncjobs.sourcefields import SOURCE_FIELDS, SourceContact, getter
+from syncjobs.sourcefields import SourceContact, getter, label_of
 from syncjobs.transforms import TRANSFORMS
-
-_LABELS = {field.key: field.label for field in SOURCE_FIELDS}
-_ATTRIBUTE = "attributes."
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +58,7 @@ def table(contact: Contact, links: Sequence[ContactSync], live: Mapping[int, Map
     ours = source_contact(contact.pk, stored.record)
     cells = {c.pk: {rule.ours: _cell(rule, ours, known[c.pk]) for rule in rules[c.pk]} for c in shown}
     names = dict.fromkeys(rule.ours for one in shown for rule in rules[one.pk])
-    lines = [Line(_label(n), text_of(jsonable(getter(n)(ours))), [cells[c.pk].get(n) for c in shown]) for n in names]
+    lines = [Line(label_of(n), text_of(jsonable(getter(n)(ours))), [cells[c.pk].get(n) for c in shown]) for n in names]
     return Table(shown, lines)
 
 
@@ -89,7 +86,3 @@ def _cell(rule: FieldRule, contact: SourceContact, held: Mapping[str, Any]) -> C
     if rule.transform in TRANSFORMS and ours not in EMPTY:
         ours = TRANSFORMS[rule.transform](ours)
     return Cell(text_of(None if theirs in EMPTY else theirs), not same(jsonable(ours), theirs))
-
-
-def _label(name: str) -> str:
-    return str(_LABELS.get(name, name.removeprefix(_ATTRIBUTE)))

@@ -9,6 +9,7 @@ from uuid import UUID
 
 import orjson
 from django.utils.functional import Promise
+from django.utils.translation import gettext as _gettext
 from django.utils.translation import gettext_lazy as _
 
 from connectors.core.types import MultiValue
@@ -92,6 +93,16 @@ SOURCE_FIELDS: tuple[SourceField, ...] = (
     SourceField("page_id", _("Page id")),
     SourceField("id", _("Contact id")),
 )
+
+_LABELS = {field.key: field.label for field in SOURCE_FIELDS}
+_ATTRIBUTES = "attributes"
+
+
+def label_of(key: str) -> str:
+    """What people call the field, in the active language; an attribute by its own name."""
+    if key == _ATTRIBUTES:
+        return _gettext("Attributes")
+    return str(_LABELS.get(key, key.removeprefix(f"{_ATTRIBUTES}.")))
 
 
 def getter(key: str) -> Getter:
