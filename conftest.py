@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pytest_django import DjangoDbBlocker
 
 LOOPBACK = ("127.", "::1", "localhost")
 
@@ -21,6 +22,32 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     if (folder / "postgres").exists():
         embedded.server().stop()
     shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(
+    request: pytest.FixtureRequest,
+    django_test_environment: None,
+    django_db_blocker: DjangoDbBlocker,
+    django_db_keepdb: bool,
+    django_db_createdb: bool,
+    django_db_modify_db_settings: None,
+) -> Iterator[None]:
+    """The test database, for whoever asks: pytest-django makes none where no collected test has its mark.
+
+    A stand-in that lies in the hub's database has no use for the mark's rollback, and must not meet the configured one.
+    """
+    from django.test.utils import setup_databases, teardown_databases
+
+    verbosity = request.config.option.verbose
+    with django_db_blocker.unblock():
+        made = setup_databases(
+            verbosity, interactive=False, keepdb=django_db_keepdb and not django_db_createdb, serialized_aliases=()
+        )
+    yield
+    if not django_db_keepdb:
+        with django_db_blocker.unblock():
+            teardown_databases(made, verbosity)
 
 
 @pytest.fixture(autouse=True)

@@ -54,3 +54,41 @@ def add_refusals(result: dict[str, Any], generator: Any, request: Any, public: b
             for code, description in refusals.items():
                 operation["responses"].setdefault(code, {"description": description, "content": content})
     return result
+
+
+def tell_open_operations(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:
+    """Postprocessing hook: what needs no credentials has an empty list of ways in.
+
+    A list of one way without conditions means the same, but generated clients then ask for credentials.
+    """
+    for operations in result.get("paths", {}).values():
+        for operation in operations.values():
+            if isinstance(operation, dict) and operation.get("security") == [{}]:
+                operation["security"] = []
+    return result
+
+
+def name_objects(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:
+    """Postprocessing hook: an object with a title becomes a component of that name, which clients make a type of."""
+    named: dict[str, Any] = {}
+    result["paths"] = _named(result.get("paths", {}), named)
+    schemas = result.setdefault("components", {}).setdefault("schemas", {})
+    taken = sorted(named.keys() & schemas.keys())
+    if taken:
+        raise ValueError(f"These titles are names of serializers too: {', '.join(taken)}")
+    result["components"]["schemas"] = dict(sorted({**schemas, **named}.items()))
+    return result
+
+
+def _named(node: Any, named: dict[str, Any]) -> Any:
+    """The node with references in the place of titled objects, which are collected in `named`."""
+    if isinstance(node, list):
+        return [_named(item, named) for item in node]
+    if not isinstance(node, dict):
+        return node
+    made = {name: _named(value, named) for name, value in node.items()}
+    title = made.get("title")
+    if made.get("type") != "object" or not isinstance(title, str):
+        return made
+    named[title] = {name: value for name, value in made.items() if name != "title"}
+    return {"$ref": f"#/components/schemas/{title}"}

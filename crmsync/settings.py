@@ -221,6 +221,8 @@ SPECTACULAR_SETTINGS = {
         "drf_spectacular.hooks.postprocess_schema_enums",
         "syncjobs.api.webhooks_schema.add_webhooks",
         "crmsync.openapi.add_refusals",
+        "crmsync.openapi.tell_open_operations",
+        "crmsync.openapi.name_objects",
     ],
     "ENUM_NAME_OVERRIDES": {},
 }

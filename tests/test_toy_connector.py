@@ -1,4 +1,4 @@
-"""Adding a system is one folder: a toy dropped in shows up everywhere, with no edit anywhere else."""
+"""Adding a system is one folder: what `newconnector` writes shows up everywhere, with no edit anywhere else."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from connectors.core import registry
 from connectors.core.base import Connector
 from connectors.core.testing import SandboxAdapter
 from connectors.models import Connection
+from connectors.traffic import meter
 from contacts.models import Contact
+from syncjobs import enqueue
 from syncjobs.push import push
 from tests.plugins.toy import toy_connector
 
@@ -91,6 +93,39 @@ def test_the_admin_has_its_column_filter_actions_and_form(
     data = {"action": "queue_toy", "_selected_action": [str(contact.pk)]}
     assert page.post("/admin/contacts/contact/", data).status_code == 302
     assert contact.links.get().sync_status == "Queued"  # type: ignore[attr-defined]
+
+
+def test_its_credentials_are_tested_from_its_page(page: Client, connection: Connection) -> None:
+    answer = page.post(f"/admin/connectors/connection/{connection.pk}/test/", follow=True)
+    assert "The key is accepted." in answer.content.decode()
+    services.set_values(connection, {"api_key": "another"})
+    connection.save()
+    answer = page.post(f"/admin/connectors/connection/{connection.pk}/test/", follow=True)
+    assert "credentials were refused" in answer.content.decode()
+
+
+def test_its_requests_and_its_queue_are_measured(page: Client, connection: Connection, contact: Contact) -> None:
+    enqueue.enqueue_ids(connection, [contact.pk])
+    push(connection, trigger="test")
+    assert meter.flush()
+    lines = page.get("/metrics").content.decode().splitlines()
+    toys = [line for line in lines if 'connection="toy"' in line]
+    assert [line for line in toys if line.startswith("crmsync_requests_total{") and 'endpoint="/contacts"' in line]
+    assert [
+        line
+        for line in toys
+        if line.startswith("crmsync_links{") and 'status="Complete"' in line and line.endswith(" 1.0")
+    ]
+
+
+def test_how_to_connect_it_is_told(page: Client, toy_connector: type[Connector]) -> None:
+    address = "/admin/connectors/connection/instructions/toy/"
+    assert address in page.get("/admin/connectors/connection/add/?connector=toy").content.decode()
+    shown = page.get(address).content.decode()
+    assert "Connecting Toy CRM" in shown
+    assert "<code>TOY_API_KEY</code>" in shown
+    assert "Подключение Toy CRM" in page.get(address, headers={"accept-language": "ru"}).content.decode()
+    assert page.get("/admin/connectors/connection/instructions/nosuch/").status_code == 404
 
 
 def test_environment_and_sandbox_command_know_it(

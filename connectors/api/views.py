@@ -23,8 +23,10 @@ ADMINISTRATOR = "administrator"
 TAGS = ["connections"]
 
 CONFIG_SCHEMA = {
+    "title": "CrmConfig",
     "type": "object",
     "additionalProperties": {
+        "title": "CrmConfigEntry",
         "type": "object",
         "properties": {
             "enabled": {"type": "boolean"},

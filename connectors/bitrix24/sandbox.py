@@ -28,6 +28,7 @@ class BitrixSandbox(Sandbox):
     """
 
     slug = "bitrix24"
+    creates = r"/batch$"
     key_field = "EMAIL"
     missing = {"error": "ERROR_METHOD_NOT_FOUND", "error_description": "Method not found!"}
     sign_in_paths = (oauth.PAGE, oauth.ANSWER, oauth.TOKEN)

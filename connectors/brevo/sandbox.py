@@ -29,6 +29,7 @@ class BrevoSandbox(Sandbox):
     """
 
     slug = "brevo"
+    creates = r"/contacts(/import)?$"
     key_field = "EMAIL"
     short = {"import_rows": 300, "import_threshold": 200}
     missing = {"code": "document_not_found", "message": "Not found"}

@@ -62,6 +62,13 @@ def folder(slug: str) -> Path:
     return Path(str(module.__file__)).parent
 
 
+def setup_document(slug: str, language: str = "") -> str:
+    """How the system is connected, in Markdown: in that language where the folder has it, else in English."""
+    home = folder(slug)
+    translated = home / f"SETUP.{language}.md"
+    return (translated if translated.exists() else home / "SETUP.md").read_text(encoding="utf-8")
+
+
 def sandbox_class(slug: str) -> type[Sandbox] | None:
     """The connector's stand-in, None when its folder has none."""
     package = get(slug).__module__.rpartition(".")[0]

@@ -120,9 +120,9 @@ class Sandbox:
 
     `handle` is safe to call from several threads: one request is carried out at a time. `key_field` is the field by
     which records are told apart; `speaks_http` is false where one is reached otherwise; `short` are settings of a
-    connection with which the conformance cases take little;
-    `base_url` is where it is served, for the links in its answers. `sign_in_paths` are the steps of giving access where
-    a person does that: the page, its answer, and the token endpoint.
+    connection with which the conformance cases take little; `base_url` is where it is served, for the links in its
+    answers. `sign_in_paths` are the steps of giving access: a person's page and its answer, and the token endpoint;
+    `creates` is what the paths of requests look like by which contacts are made.
     """
 
     slug: ClassVar[str]
@@ -130,6 +130,7 @@ class Sandbox:
     key_field: ClassVar[str] = "email"
     short: ClassVar[Mapping[str, Any]] = {}
     sign_in_paths: ClassVar[tuple[str, ...]] = ()
+    creates: ClassVar[str] = r"/contacts$"
     speaks_http: ClassVar[bool] = True
 
     def __init__(self, clock: Clock | None = None, *, enforce_limits: bool = True) -> None:
@@ -157,10 +158,11 @@ class Sandbox:
         """What a person enters in the system's own settings: the hub to which its sign-in page leads back."""
 
     def oauth_config(self, base_url: str) -> dict[str, Any] | None:
-        """The settings of a connection to which a person gives access on a page here; None where there is none.
+        """The settings of a connection to which a person gives access here, by the page's link `allow`; else None."""
+        return None
 
-        The page's link that gives access has the id `allow`.
-        """
+    def client_config(self, base_url: str) -> dict[str, Any] | None:
+        """The settings of a connection that fetches its tokens by itself; None where there is no such way in."""
         return None
 
     def people(self) -> list[dict[str, Any]]:

@@ -29,6 +29,7 @@ class GoogleSandbox(Sandbox):
     """
 
     slug = "google"
+    creates = r"people:(batchC|c)reateContacts?$"
     key_field = "emailAddresses"
     missing = refusals.NOWHERE
     sign_in_paths = (oauth.PAGE, oauth.ANSWER, oauth.TOKEN)

@@ -22,6 +22,7 @@ class HubSpotSandbox(Sandbox):
     """`requests` and `seconds` are the burst limit of the plan; `traces` whether rows are told apart by trace ids."""
 
     slug = "hubspot"
+    creates = r"/objects/contacts/batch/\w+$"
     missing = {"status": "error", "message": "resource not found", "category": "OBJECT_NOT_FOUND"}
 
     def __init__(

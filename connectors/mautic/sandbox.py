@@ -30,6 +30,8 @@ class MauticSandbox(Sandbox):
     """
 
     slug = "mautic"
+    creates = r"/contacts/batch/new$"
+    sign_in_paths = (TOKEN,)
 
     def __init__(
         self,

@@ -31,6 +31,7 @@ class N8nSandbox(Sandbox):
     """
 
     slug = "n8n"
+    creates = r"/webhook/\w+$"
     missing = answers.NOT_FOUND
 
     def __init__(

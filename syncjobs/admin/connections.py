@@ -22,7 +22,7 @@ from connectors.core import registry
 from connectors.core.errors import ApiError
 from connectors.models import Connection, FieldRule, OAuthGrant
 from syncjobs import counts, runs, services
-from syncjobs.admin import dashboard, subscriptions
+from syncjobs.admin import dashboard, instructions, subscriptions
 from syncjobs.admin.badges import STATES
 from syncjobs.admin.forms import form_class, setting_names
 from syncjobs.compat import signing_in
@@ -92,6 +92,8 @@ class ConnectionAdmin(ModelAdmin):
         found = Connection.objects.filter(pk=object_id).first() if object_id.isdecimal() else None
         message = translated(found.state_message) if found else ""
         shown: dict[str, Any] = {"state_message": message}
+        if found is not None and found.connector in registry.all_connectors():
+            shown["instructions_of"] = found.connector
         if found is not None and oauth.can_connect(found):
             shown |= {"can_connect": True, "is_connected": OAuthGrant.objects.filter(connection=found).exists()}
         if found is not None and found.connector in registry.all_connectors():
@@ -106,7 +108,8 @@ class ConnectionAdmin(ModelAdmin):
             specs = [connector.spec for connector in registry.all_connectors().values()]
             context = {**self.admin_site.each_context(request), "specs": specs, "title": _("Connect a system")}
             return render(request, "syncjobs/choose_connector.html", context)
-        return super().add_view(request, form_url, extra_context)
+        shown = {"instructions_of": request.GET["connector"]}
+        return super().add_view(request, form_url, {**(extra_context or {}), **shown})
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)
@@ -121,6 +124,7 @@ class ConnectionAdmin(ModelAdmin):
             path("<int:pk>/pull/", view(require_POST(self.pull_view)), name="connection_pull"),
             path("<int:pk>/connect/", view(require_GET(self.connect_view)), name="connection_connect"),
             path("status/", view(dashboard.status_view), name="dashboard_status"),
+            path("instructions/<slug:slug>/", view(require_GET(self.instructions_view)), name="instructions"),
             *subscriptions.patterns(view, self._for_change),
             *super().get_urls(),
         ]
@@ -135,6 +139,13 @@ class ConnectionAdmin(ModelAdmin):
         else:
             self.message_user(request, " ".join(map(translated, [health.message, *health.warnings])), messages.SUCCESS)
         return redirect(reverse("admin:connectors_connection_change", args=[pk]))
+
+    def instructions_view(self, request: HttpRequest, slug: str) -> HttpResponse:
+        """How the system is connected, step by step."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        context = self.admin_site.each_context(request) | instructions.of(slug)
+        return render(request, "syncjobs/instructions.html", context)
 
     def connect_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Leads on to the page where access is given; a link, as forms may not lead to other hosts."""

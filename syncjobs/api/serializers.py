@@ -120,7 +120,7 @@ class FailureSerializer(serializers.Serializer):
     can_retry = serializers.BooleanField()
 
 
-class FailuresSerializer(serializers.Serializer):
+class FailureListSerializer(serializers.Serializer):
     crm = serializers.CharField()
     failures = FailureSerializer(many=True)
     total = serializers.IntegerField()

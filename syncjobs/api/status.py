@@ -15,6 +15,7 @@ from syncjobs.api.queueing import TAGS, validated
 from syncjobs.states import SyncStatus
 
 SYNC_STATUS_SCHEMA = {
+    "title": "SyncStatus",
     "type": "object",
     "properties": {
         "contact_id": {"type": "string", "format": "uuid"},
@@ -22,6 +23,7 @@ SYNC_STATUS_SCHEMA = {
     },
     "required": ["contact_id", "email"],
     "additionalProperties": {
+        "title": "LinkStatus",
         "type": "object",
         "properties": {
             "sync_status": {"type": ["string", "null"]},
@@ -75,7 +77,7 @@ class SyncFailuresView(APIView):
 
     @extend_schema(
         parameters=[forms.FailuresQuerySerializer],
-        responses=forms.FailuresSerializer,
+        responses=forms.FailureListSerializer,
         operation_id="sync_failures",
         tags=TAGS,
     )

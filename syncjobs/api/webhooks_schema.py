@@ -7,6 +7,7 @@ from typing import Any
 from connectors.core import registry
 
 TEXT = {"type": "string"}
+_FORM = {"title": "WebhookForm", "type": "object", "additionalProperties": True}
 _EVENT_TYPE = {
     "name": "event_type",
     "in": "path",
@@ -17,7 +18,7 @@ _EVENT_TYPE = {
 _TOKEN = {"name": "token", "in": "path", "required": True, "schema": TEXT, "description": "The subscription's secret."}
 _TOKEN_IN_QUERY = {**_TOKEN, "in": "query", "required": False}
 _ERROR = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
-_ACCEPTED = {"type": "object", "required": ["status"], "properties": {"status": {"type": "string"}}}
+_ACCEPTED = {"title": "WebhookAccepted", "type": "object", "required": ["status"], "properties": {"status": TEXT}}
 
 
 def add_webhooks(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:
@@ -42,7 +43,7 @@ def _operation(name: str, parameters: list[dict[str, Any]]) -> dict[str, Any]:
         "parameters": parameters,
         "tags": ["webhooks"],
         "security": [{}],
-        "requestBody": {"content": {"application/x-www-form-urlencoded": {"schema": {"type": "object"}}}},
+        "requestBody": {"content": {"application/x-www-form-urlencoded": {"schema": _FORM}}},
         "responses": {
             "200": {"description": "Stored.", "content": {"application/json": {"schema": _ACCEPTED}}},
             "413": {"description": "The body is too large.", "content": _ERROR},

@@ -17,8 +17,14 @@ SLUG = "amocrm"
 MOST = 250
 LAST_PAGE = 1_000_000
 
-RECORD = {"type": "object", "description": "The record as amoCRM shows it.", "additionalProperties": True}
+RECORD = {
+    "title": "AmocrmRecord",
+    "type": "object",
+    "description": "The record as amoCRM shows it.",
+    "additionalProperties": True,
+}
 CHANGES = {
+    "title": "AmocrmChanges",
     "type": "object",
     "description": (
         "Fields by amoCRM's own names, such as name, price, status_id, pipeline_id, responsible_user_id; custom fields "
@@ -33,6 +39,7 @@ CHANGES = {
 def list_schema(name: str) -> dict[str, Any]:
     """A page of records under the entity's name."""
     return {
+        "title": f"Amocrm{name.title()}Page",
         "type": "object",
         "properties": {
             name: {"type": "array", "items": RECORD},
@@ -145,7 +152,7 @@ class FieldListSerializer(serializers.Serializer):
     fields = FieldSerializer(many=True)
 
 
-class FieldsSyncedSerializer(serializers.Serializer):
+class SyncedFieldsSerializer(serializers.Serializer):
     connection = serializers.CharField()
     fields_synced = serializers.DictField(child=serializers.IntegerField(), help_text="Fields of each entity.")
 

@@ -53,7 +53,7 @@ class FieldsSyncView(APIView):
     @extend_schema(
         parameters=ACCOUNT,
         request=None,
-        responses={200: forms.FieldsSyncedSerializer, **REFUSED},
+        responses={200: forms.SyncedFieldsSerializer, **REFUSED},
         operation_id="amocrm_fields_sync",
         tags=TAGS,
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from connectors.core.base import Connector
-from connectors.core.clock import ManualClock
+from connectors.core.clock import Clock, ManualClock
 from connectors.core.errors import ApiError
 from connectors.core.sandbox import Sandbox
 from connectors.core.testing import sandbox_context
@@ -26,8 +26,8 @@ class Bench:
     def __post_init__(self) -> None:
         self.start(enforce_limits=False)
 
-    def start(self, **options: Any) -> None:
-        self.sandbox = self.sandbox_kind(ManualClock(), **options)
+    def start(self, clock: Clock | None = None, **options: Any) -> None:
+        self.sandbox = self.sandbox_kind(clock or ManualClock(), **options)
         self.sandbox.reset()
         self.connector = self.connect()
 

@@ -1,13 +1,19 @@
 """The documented answers: the client reads them as it should, and the sandbox gives answers of the same shape.
 
 A fixture holds `request` and `answer`; before the request, `before` is sent to a sandbox made with `options`. `error`
-is what the client makes of the answer. Without a `request` it is an answer that the sandbox does not give.
+is what the client makes of the answer. Without a `request` it is an answer that the sandbox does not give. `reads` says
+what a verb makes of the answer when it comes in place of the sandbox's own, together with those of the fixtures named
+in `with`: the `records` of a read's first page from its `cursor`, or the `outcomes` of writing `changes`. `at` is the
+address to which the verb sends it, where there are several.
 """
 
 from __future__ import annotations
 
+import re
+from datetime import date
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import orjson
 import pytest
@@ -16,6 +22,7 @@ from connectors.core import registry
 from connectors.core.errors import ApiError
 from connectors.core.http import Call
 from connectors.core.sandbox import Fault, SandboxReply
+from connectors.core.types import Change, MatchKey, MultiValue, Op, Outcome, ReadQuery
 from tests.conformance.bench import Bench
 
 # What these hold is the account's own choice.
@@ -47,6 +54,57 @@ def test_refused_answers_are_read_as_they_are_meant(bench: Bench, slug: str) -> 
         if "error" in fixture and (complaint := _misread(bench, fixture)) is not None
     }
     assert wrong == {}
+
+
+def test_good_answers_are_read_as_they_are_meant(bench: Bench, slug: str) -> None:
+    known = fixtures(slug)
+    read = {name: fixture for name, fixture in known.items() if "reads" in fixture}
+    verbs = {verb for fixture in read.values() for verb in ("records", "outcomes") if verb in fixture["reads"]}
+    declared = {"records": bench.capabilities.read, "outcomes": bench.capabilities.write}
+    assert verbs == {verb for verb, can in declared.items() if can}
+    assert {name: _understood(bench, fixture, known) for name, fixture in read.items()} == {
+        name: fixture["reads"].get("records") or fixture["reads"]["outcomes"] for name, fixture in read.items()
+    }
+
+
+def _understood(bench: Bench, fixture: dict[str, Any], known: dict[str, Any]) -> list[Any]:
+    bench.start(enforce_limits=False)
+    bench.prepare()
+    reads = fixture["reads"]
+    for documented in (fixture, *(known[name] for name in reads.get("with", ()))):
+        request, answer = documented["request"], documented["answer"]
+        method, path = reads.get("at") or (request["method"], urlsplit(request["path"]).path)
+        headers, path = answer.get("headers", {}), f"{re.escape(path)}$"
+        bench.sandbox.faults.append(Fault("status", method, path, 99, 0, answer["status"], headers, answer["body"]))
+    if "records" in reads:
+        query = ReadQuery(cursor=reads.get("cursor"), fields=reads["fields"], limit=reads.get("limit"))
+        page = next(iter(bench.connector.read(query)))
+        return [{"id": r.id, **{name: plain(r.values.get(name)) for name in reads["fields"]}} for r in page.records]
+    outcomes, _pulled, raised = bench.write(_change(ref, given) for ref, given in enumerate(reads["changes"]))
+    assert raised is None
+    return [_shown(outcomes[ref]) for ref in sorted(outcomes)]
+
+
+def _change(ref: int, given: dict[str, Any]) -> Change:
+    key = MatchKey(*given["key"]) if "key" in given else None
+    known = {name: given[name] for name in ("external_id", "version", "before") if name in given}
+    values = given["values"]
+    return Change(ref, Op(given["op"]), values, key=key, idempotency_key=f"k{ref}", all_values=values, **known)
+
+
+def _shown(outcome: Outcome) -> dict[str, Any]:
+    if outcome.error is not None:
+        return {"result": outcome.result.value, "kind": outcome.error.kind.value, "field": outcome.error.field}
+    return {"result": outcome.result.value, "id": outcome.external_id}
+
+
+def plain(value: Any) -> Any:
+    """A value of a record as JSON holds it."""
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, MultiValue):
+        return value.value
+    return value.isoformat() if isinstance(value, date) else value
 
 
 def _misread(bench: Bench, fixture: dict[str, Any]) -> str | None:
@@ -86,7 +144,8 @@ def _misshapen(bench: Bench, fixture: dict[str, Any]) -> str | None:
     # Without the client's own pacing, so that the sandbox's limits can be met.
     bench.connector = bench.connect(max_tries=1, config={"rps": 0})
     for request in fixture.get("before", ()):
-        _ask(bench, request)
+        for _ in range(request.get("times", 1)):
+            _ask(bench, request)
     if not fixture.get("signed", True):
         bench.connector.client._sign = None  # type: ignore[attr-defined]
     answers.clear()

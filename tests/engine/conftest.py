@@ -31,12 +31,6 @@ DESTINATIONS = sorted(
     if connector.spec.entities[CONTACTS].write and registry.sandbox_class(slug)
 )
 
-# Creating contacts one by one, in batches, or by an import; not attributes, properties or lists.
-WRITES = (
-    r"((?<!properties/)contacts(/batch(/upsert|/update|/create|/new)?|/import)?|people:(batchC|c)reateContacts?"
-    r"|/rest/\d+/\w+/batch|/webhook/\w+)$"
-)
-
 
 class Destination:
     """A connection, its sandbox, and short words for what tests do with them."""
@@ -88,7 +82,7 @@ class Destination:
 
     def break_writes(self, kind: str, **details: Any) -> Fault:
         """The next request that writes contacts goes wrong."""
-        fault = Fault(kind, method="POST", path=WRITES, **details)
+        fault = Fault(kind, method="POST", path=self.sandbox.creates, **details)
         self.sandbox.faults.append(fault)
         return fault
 

@@ -24,7 +24,7 @@ from contacts.models import Contact, ContactPoint
 from syncjobs import runs
 from syncjobs.enqueue import Filters, enqueue_filtered
 from syncjobs.models import ContactSync, Run
-from tests.engine.conftest import DESTINATIONS, WRITES, Destination
+from tests.engine.conftest import DESTINATIONS, Destination
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
@@ -115,7 +115,7 @@ def test_two_workers_share_a_queue(served: Destination) -> None:
 @pytest.mark.parametrize("moment", ["claimed", "answered", "stored"])
 def test_a_worker_killed_at_any_moment_loses_and_doubles_nothing(served: Destination, moment: str) -> None:
     if moment == "claimed":  # it hangs before anything is carried out
-        served.sandbox.faults.append(Fault("slow", method="POST", path=WRITES, times=50, seconds=1.0))
+        served.sandbox.faults.append(Fault("slow", method="POST", path=served.sandbox.creates, times=50, seconds=1.0))
     process = start_push(served)
     if moment == "claimed":
         wait_until(lambda: ContactSync.objects.filter(sync_status="Processing").exists())
@@ -133,7 +133,7 @@ def test_a_worker_killed_at_any_moment_loses_and_doubles_nothing(served: Destina
 
 
 def test_a_dead_worker_s_links_are_given_back_at_once(served: Destination) -> None:
-    served.sandbox.faults.append(Fault("slow", method="POST", path=WRITES, times=50, seconds=5.0))
+    served.sandbox.faults.append(Fault("slow", method="POST", path=served.sandbox.creates, times=50, seconds=5.0))
     process = start_push(served)
     wait_until(lambda: ContactSync.objects.filter(sync_status="Processing").exists())
     os.kill(process.pid, signal.SIGKILL)

@@ -1,6 +1,7 @@
 """Starting our commands as real processes with a data folder of their own."""
 
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -21,6 +22,12 @@ def environment(home: Path, **extra: str) -> dict[str, str]:
         "DJANGO_SETTINGS_MODULE": "crmsync.settings",
         **extra,
     }
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def start(arguments: list[str], home: Path, log: Path, **extra: str) -> "subprocess.Popen[bytes]":

@@ -12,15 +12,9 @@ import pytest
 
 from crmsync.embedded import EmbeddedServer
 from crmsync.runner import Child, Runner
-from tests.platform.processes import run, start, wait_for
+from tests.platform.processes import free_port, run, start, wait_for
 
 INTRODUCTION = re.compile(r"^Address: (\S+)\nE-mail: (\S+)\nPassword: (.+)$", re.MULTILINE)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def introduced(log: Path) -> "re.Match[str] | None":

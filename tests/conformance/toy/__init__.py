@@ -1,1 +1,0 @@
-"""The smallest connector there can be: a list of people with unique addresses."""
