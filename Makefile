@@ -48,7 +48,7 @@ check: $(VENV)/.development ## lint, types, import arrows, migrations, API schem
 	$(PY) manage.py spectacular --validate --fail-on-warn --file /dev/null
 	$(PY) manage.py collectstatic --noinput --dry-run --verbosity 0
 	@secret() { $(PY) -c 'import base64, secrets; print(base64.urlsafe_b64encode(secrets.token_bytes('$$1')).decode())'; }; \
-	SECRET_KEY=$$(secret 48) CREDENTIAL_KEYS=$$(secret 32) SITE_URL=https://crm.example.com DEBUG=no \
+	SECRET_KEY=$$(secret 48) CREDENTIAL_KEYS=$$(secret 32) SITE_URL=https://crm.example.com TRUSTED_PROXIES=1 DEBUG=no \
 	$(PY) manage.py check --deploy --fail-level WARNING
 
 lock: $(VENV)/.development ## pin all requirements anew

@@ -1,4 +1,4 @@
-"""Three workers on one database, as on three hosts: one of them is killed with everything it runs, in the midst of work."""
+"""Three workers on one database, as on three hosts; one is killed in mid-work, with everything it runs."""
 
 from __future__ import annotations
 
