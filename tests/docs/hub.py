@@ -141,7 +141,10 @@ def _start(hub: Hub, started: list[subprocess.Popen[bytes]]) -> None:
 
     ports, address = hub.folder / "ports.json", hub.environment["HUB"]
     manage("sandbox", "--no-limits", f"--ports-file={ports}", f"--hub={address}")
+    # Tests keep their cache elsewhere, so their database has no table for it.
+    table = manage("createcachetable")
     assert manage("setup").wait(READY_SECONDS) == 0, "setup failed"
+    assert table.wait(READY_SECONDS) == 0, "there is no table for the cache"
     manage("web", f"--port={address.rpartition(':')[2]}")
     _wait(ports.exists, "the sandboxes")
     _wait(lambda: _answers(f"{address}/health"), "the web server")

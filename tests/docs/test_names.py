@@ -10,7 +10,8 @@ import yaml
 from django.core.management import get_commands, load_command_class
 
 from connectors.core import registry
-from tests.docs.pages import ROOT, blocks, pages
+from tests.docs.pages import README, ROOT, blocks, pages
+from tests.docs.systems import rows
 
 VARIABLE = re.compile(r"\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b")
 # Variables of the pages themselves, and of programs other than ours.
@@ -98,3 +99,8 @@ def test_pictures_are_small() -> None:
     pictures = sorted((ROOT / "docs" / "images").iterdir())
     assert pictures
     assert [picture.name for picture in pictures if picture.stat().st_size > 150_000] == []
+
+
+def test_the_table_of_systems_is_what_they_can() -> None:
+    shown = re.findall(r"^\| .*\(connectors/\w+/SETUP\.md\) \|$", README.read_text(encoding="utf-8"), re.M)
+    assert shown == rows()
