@@ -1,4 +1,4 @@
-"""A hub of real processes over a copy of the test database, with the demonstration's systems, for commands to be run on."""
+"""A hub of real processes over a copy of the test database, with the demonstration's systems, to run commands on."""
 
 from __future__ import annotations
 

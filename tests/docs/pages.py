@@ -13,7 +13,17 @@ ROOT = Path(settings.BASE_DIR)
 README = ROOT / "README.md"
 LANGUAGES = ("en", "ru")
 # In the order in which a newcomer reads them: what one page makes, a later one may use.
-ORDER = ("first-steps", "connecting", "contacts", "routes", "mirror", "api", "operation", "troubleshooting", "connectors")
+ORDER = (
+    "first-steps",
+    "connecting",
+    "contacts",
+    "routes",
+    "mirror",
+    "api",
+    "operation",
+    "troubleshooting",
+    "connectors",
+)
 
 _FENCE = re.compile(r"(?:^<!-- not run: (?P<reason>.+?) -->\n)?^```(?P<language>\w*)\n(?P<text>.*?)^```$", re.M | re.S)
 

@@ -65,7 +65,10 @@ def _take(chromium: str, address: str) -> None:
         page.click("button[type=submit]")
         page.wait_for_url(f"{address}/admin/")
         _shoot(page, "dashboard")
-        for name, listed in {"contact": "contacts/contact/?q=Zo%C3%AB", "run": "syncjobs/run/?kind__exact=push"}.items():
+        for name, listed in {
+            "contact": "contacts/contact/?q=Zo%C3%AB",
+            "run": "syncjobs/run/?kind__exact=push",
+        }.items():
             page.goto(f"{address}/admin/{listed}")
             page.goto(address + page.locator("#result_list tbody th a").first.get_attribute("href"))
             _shoot(page, name)

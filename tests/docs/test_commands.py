@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from cryptography.fernet import Fernet
 
 from tests.docs.hub import Hub
 from tests.docs.pages import LANGUAGES, ORDER, README, page, shell
@@ -50,3 +51,16 @@ def test_both_languages_show_the_same_commands(name: str) -> None:
 def test_every_page_is_there_in_both_languages() -> None:
     for language in LANGUAGES:
         assert sorted(path.stem for path in page(language, "any").parent.glob("*.md")) == sorted(ORDER)
+
+
+def test_what_is_restored_is_the_same_hub(hub: Hub) -> None:
+    """After the page on operation: the copy that its commands restored, with the keys and with others."""
+    counted = "SELECT (SELECT count(*) FROM contacts_contact), (SELECT count(*) FROM connectors_connection)"
+    counts = hub.run(f'psql "$DATABASE_URL" -Atc "{counted}"; psql "$RESTORED_URL" -Atc "{counted}"')
+    original, restored = counts.stdout.split()
+    assert original == restored
+    assert not original.startswith("0|")
+    doctor = 'DATABASE_URL="$RESTORED_URL" .venv/bin/python manage.py doctor'
+    without = hub.run(doctor, CREDENTIAL_KEYS=Fernet.generate_key().decode())
+    assert without.returncode == 1
+    assert "connectors.E001" in without.stdout

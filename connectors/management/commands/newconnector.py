@@ -1,4 +1,4 @@
-"""The first step of connecting a kind of system that the hub does not know yet; docs/en/connectors.md tells the others."""
+"""The first step of connecting a system that the hub does not know yet; docs/en/connectors.md tells the others."""
 
 from pathlib import Path
 from typing import Any
