@@ -129,7 +129,7 @@ def test_a_lost_host_s_work_is_done_once_by_the_others(
     expected = sorted(f"ann{n}@example.com" for n in range(CONTACTS))
     for destination in destinations:
         assert destination.emails() == expected
-        # Those that were slowed down are counted there together with later ones: a few may be refused, and are sent again.
+        # What was slowed down is counted there together with later requests: a few may be refused, and are sent again.
         refused = [seen for seen in destination.sandbox.seen if seen.status == 429]
         assert len(refused) <= MOST_REFUSED
     assert ContactSync.objects.exclude(external_id="").count() == HOSTS * CONTACTS
