@@ -14,7 +14,10 @@ from django_q.models import Failure, OrmQ, Schedule, Success
 from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
+from crmsync.audit import pages
 from crmsync.models import ApiToken
+
+__all__ = ["pages"]
 
 for model in (User, Group, Schedule, Success, Failure, OrmQ):
     if admin.site.is_registered(model):
