@@ -26,7 +26,7 @@ class Command(BaseCommand):
             sys.exit(1)
         shown = [one for one in found if options["all"] or one.level >= checks.ERROR or self.is_ours(one)]
         for one in sorted(shown, key=lambda message: -message.level):
-            label = "Error" if one.level >= checks.ERROR else "Warning"
+            label = "Error" if one.level >= checks.ERROR else "Warning" if one.level >= checks.WARNING else "Note"
             self.stdout.write(f"{label} {one.id}: {one.msg}" + (f" {one.hint}" if one.hint else ""))
         if not shown:
             self.stdout.write("Nothing is wrong.")
