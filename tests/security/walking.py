@@ -14,7 +14,8 @@ from django.utils import timezone
 from django_q.models import Failure, OrmQ, Schedule, Success
 
 from connectors.models import Connection
-from contacts.models import Contact, Duplicate, Merge
+from contacts import joining
+from contacts.models import Duplicate
 from crmsync.models import ApiToken, AuditEntry
 from syncjobs import runs
 from syncjobs.models import (
@@ -48,6 +49,7 @@ def _walk(patterns: Any, before: str) -> Iterator[tuple[str, str]]:
 def rows(connection: Connection, owner: User) -> dict[str, Any]:
     """One row of every model that the admin has pages of, by "app_model"."""
     one, other = sorted((ContactFactory(), ContactFactory()), key=lambda contact: contact.pk)
+    gone = ContactFactory()
     second = Connection.objects.create(key="second", connector=connection.connector)
     run = runs.start(connection, RunKind.PUSH, trigger="test")
     mirror = MirrorEntity.objects.create(connection=connection, entity="contacts")
@@ -57,7 +59,7 @@ def rows(connection: Connection, owner: User) -> dict[str, Any]:
         one, connection, run, mirror, token, Group.objects.get(name="viewer"), owner,
         Alert.objects.create(connection=connection, kind="stuck"),
         Duplicate.objects.create(first=one, second=other, by="phone"),
-        Merge.objects.create(kept=one, gone=other, by="boss"),
+        joining.join(one.pk, gone.pk, by="boss"),
         ContactSync.objects.create(contact=one, connection=connection),
         InboundEvent.objects.create(connection=connection, event_type="contact.update", body=b"{}", digest=b"1"),
         ReviewItem.objects.create(connection=connection, kind="conflict", contact_id=one.pk, field="last_name"),
@@ -92,13 +94,15 @@ def address(route: str, name: str, held: dict[str, Any]) -> str:
     return reverse(f"admin:{name}", args=given)
 
 
-def is_refused(client: Client, method: str, path: str) -> bool:
-    """Whether somebody is sent away or asked to log in. What the request does is undone."""
+def outcome(client: Client, method: str, path: str) -> str:
+    """ "refused", "no method" or "let in". What the request does is undone."""
     with transaction.atomic():
         answer = getattr(client, method.lower())(path)
         transaction.set_rollback(True)
-    asked = answer.status_code == 302 and answer["Location"].startswith("/admin/login/")
-    return asked or answer.status_code == 403
-
-
-__all__ = ["Contact", "address", "is_refused", "names", "rows"]
+    if answer.status_code == 405:
+        return "no method"
+    # To the front page goes whoever asks for a row that is not theirs to see.
+    away = answer.status_code == 302 and (
+        answer["Location"].startswith("/admin/login/") or answer["Location"] == "/admin/"
+    )
+    return "refused" if away or answer.status_code == 403 else "let in"
