@@ -58,7 +58,7 @@ MODELS = {
 OTHERS = {
     "app_list": "SS",
     "auth_user_password_change": "AA",
-    "autocomplete": "NN",  # no page of ours completes; it refuses what is not asked by a form
+    "autocomplete": "N-",  # asked by a form alone: see below
     "connection_connect": "A-",
     "connection_pull": "-A",
     "connection_push": "-A",
@@ -74,12 +74,12 @@ OTHERS = {
     "event_replay": "-O",
     "index": "SS",
     "instructions": "V-",
-    "jsi18n": "SS",
+    "jsi18n": "S-",
     "login": "EE",
     "logout": "-S",
     "merge_part": "-O",
     "password_change": "SS",
-    "password_change_done": "SS",
+    "password_change_done": "S-",
     "person_erase": "AA",
     "person_export": "-A",
     "review_decide": "-O",
@@ -116,7 +116,8 @@ TABLE = OTHERS | {
 
 # Of the API: what is for everybody, for whoever is logged in, and what needs more than its method does.
 API_OPEN = {
-    "POST /api/v1/auth/login", "POST /api/v1/auth/refresh", "GET /health", "GET /api/v1/amocrm/auth", "GET /api/v1/amocrm/auth/callback",
+    "POST /api/v1/auth/login", "POST /api/v1/auth/refresh", "GET /health", "GET /api/v1/amocrm/auth",
+    "GET /api/v1/amocrm/auth/callback",
 }  # fmt: skip
 API_LOGGED_IN = {"GET /api/v1/auth/me"}
 API_VIEWER_WRITES = {"POST /api/v1/auth/tokens", "DELETE /api/v1/auth/tokens/{id}"}
@@ -175,7 +176,7 @@ def test_every_page_and_button_takes_the_role_of_the_table(
             found = walking.outcome(clients[letter], method, path)
             if found != expected:
                 wrong.append(f"{method} {name} as {letter}: {found}, not {expected}")
-    assert wrong == []
+    assert wrong == [], "\n".join(wrong)
 
 
 def asked(least: str) -> list[tuple[str, str]]:
@@ -260,6 +261,15 @@ def test_the_palette_finds_people_for_those_who_may_see_them(linked: Connection,
     path = reverse("admin:search") + "?s=petrova&extended=1"
     assert "Petrova" in clients[V].get(path).content.decode()
     assert "Petrova" not in clients[S].get(path).content.decode()
+
+
+def test_forms_complete_the_names_of_connections_for_those_who_may_see_them(
+    linked: Connection, clients: dict[str, Client]
+) -> None:
+    asked_for = {"app_label": "syncjobs", "model_name": "route", "field_name": "source", "term": linked.key}
+    path = reverse("admin:autocomplete")
+    assert clients[S].get(path, asked_for).status_code == 403
+    assert clients[V].get(path, asked_for).json()["results"][0]["text"] == str(linked)
 
 
 def test_no_role_is_shown_a_secret(linked: Connection, clients: dict[str, Client]) -> None:

@@ -36,9 +36,7 @@ class Command(BaseCommand):
     def ask(self, person: finding.Person, *, everywhere: bool) -> None:
         """Raises Refused unless somebody at a terminal types yes."""
         number = sum(map(len, [*person.records.values(), *person.strays.values()])) if everywhere else 0
-        question = _(
-            "Erase contact %(id)s and %(n)d records of theirs in other systems? This cannot be undone. [yes/no] "
-        )
+        question = _("Erase contact %(id)s and %(n)d of their records elsewhere? This cannot be undone. [yes/no] ")
         if not sys.stdin.isatty():
             raise Refused(_("Nobody is there to be asked: add --yes."), "not_confirmed")
         if input(question % {"id": person.id, "n": number}).strip().lower() != "yes":
