@@ -78,6 +78,7 @@ OTHERS = {
     "login": "EE",
     "logout": "-S",
     "merge_part": "-O",
+    "mirror_begin": "-O",
     "password_change": "SS",
     "password_change_done": "S-",
     "person_erase": "AA",
