@@ -30,6 +30,21 @@ def decrypt(token: str) -> bytes:
         raise SecretUnreadable from None
 
 
+def key_of(token: str) -> int | None:
+    """Which key the text is encrypted under, counted from 0; None where none fits."""
+    for number, key in enumerate(_keys()):
+        try:
+            Fernet(_key(key)).decrypt(token)
+        except InvalidToken:
+            continue
+        return number
+    return None
+
+
+def _keys() -> tuple[str, ...]:
+    return tuple(settings.CREDENTIAL_KEYS) or (settings.SECRET_KEY,)
+
+
 @functools.lru_cache(maxsize=4)
 def _box(keys: tuple[str, ...], fallback: str) -> MultiFernet:
     # Without CREDENTIAL_KEYS a key is derived from SECRET_KEY, so that a trial needs no set-up; `doctor` warns of it.

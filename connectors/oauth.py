@@ -20,6 +20,7 @@ from connectors.core.base import Connector
 from connectors.core.errors import ApiError, ErrorKind
 from connectors.core.types import Auth
 from connectors.models import Connection, OAuthGrant, OAuthState
+from connectors.signals import access_given
 
 STATE_LIFE = timedelta(minutes=20)
 
@@ -86,6 +87,7 @@ def finish(params: Mapping[str, str], *, user_id: int | None, session_key: str =
         oauth = _oauth(connector)
         tokens = oauth.exchange_code(oauth.check_callback(params), params["state"])
     services.token_store(connection).put(tokens)
+    access_given.send(Connection, connection=connection)
     services.unpark(connection)
     return connection
 
@@ -108,6 +110,7 @@ def use_code(connection: Connection) -> bool:
                 services.park(connection, e.message)
             raise
     services.token_store(connection).put(tokens)
+    access_given.send(Connection, connection=connection)
     _remember_code(connection, code)
     services.unpark(connection)
     return True

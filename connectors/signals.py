@@ -7,3 +7,6 @@ sandbox_left = Signal()
 
 connection_works = Signal()
 """Sent when a connection begins to work (again). Arguments: connection."""
+
+access_given = Signal()
+"""Sent when a person's sign-in, or a code of theirs, gave a connection new tokens. Arguments: connection."""

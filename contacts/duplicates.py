@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from django.db import connection, transaction
 from django.utils import timezone
 
+from contacts.hooks import contacts_kept_apart
 from contacts.matching import names_agree
 from contacts.models import Contact, Duplicate
 from contacts.text import name_key
@@ -88,6 +89,7 @@ def keep_apart(duplicate: Duplicate, by: str) -> None:
     )
     if not decided:
         raise AlreadyDecided
+    contacts_kept_apart.send(Duplicate, first_id=duplicate.first_id, second_id=duplicate.second_id)
 
 
 def waiting() -> int:

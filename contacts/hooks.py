@@ -33,3 +33,6 @@ Arguments:
     kept_id, gone_id: UUID.
     details: what the receivers of `contacts_joined` answered, in one object.
 """
+
+contacts_kept_apart = Signal()
+"""Sent when a person has said that two contacts are two people. Arguments: first_id, second_id: UUID."""

@@ -59,6 +59,7 @@ class Contact(models.Model):
         verbose_name = _("contact")
         verbose_name_plural = _("contacts")
         ordering = ["-updated_at", "-id"]
+        permissions = [("erase_contact", _("Can erase a person")), ("export_contact", _("Can export a person"))]
         indexes = [
             models.Index(F("updated_at").desc(), F("id").desc(), name="contact_recent"),
             models.Index("domain_id", name="contact_domain", condition=Q(domain_id__isnull=False)),

@@ -9,6 +9,8 @@ class CrmsyncConfig(AppConfig):
 
     def ready(self) -> None:
         from crmsync import checks, checks_of_host, heartbeat, openapi, roles  # noqa: F401 - they register themselves
+        from crmsync.audit import hooks
 
         post_migrate.connect(roles.grant_permissions_after_migrate, dispatch_uid="crmsync.roles")
         heartbeat.connect()
+        hooks.connect()

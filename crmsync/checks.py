@@ -9,10 +9,11 @@ from typing import Any
 
 from cryptography.fernet import Fernet
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.core.checks import CheckMessage, Error, Info, Tags, Warning, register
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.migrations.executor import MigrationExecutor
 
+from connectors import rotation
 from crmsync.health import LATE, LATE_AFTER, NEVER, health
 from crmsync.roles import ROLES
 
@@ -53,8 +54,7 @@ def values_are_valid(app_configs: Any, **_: Any) -> list[CheckMessage]:
 def migrations_are_applied(app_configs: Any, databases: Sequence[str] | None, **_: Any) -> list[CheckMessage]:
     if not databases or DEFAULT_DB_ALIAS not in databases:
         return []
-    executor = MigrationExecutor(connections[DEFAULT_DB_ALIAS])
-    plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    plan = _waiting_migrations()
     if not plan:
         return []
     return [Warning(f"{len(plan)} migrations are not applied.", hint="Run `manage.py setup`.", id="crmsync.W006")]
@@ -89,3 +89,29 @@ def clocks_agree(app_configs: Any, databases: Sequence[str] | None, **_: Any) ->
         return []
     text = f"The clocks of this machine and of the database differ by {difference:.0f} seconds."
     return [Warning(text, hint="Let both follow a time server.", id="crmsync.W007")]
+
+
+@register(Tags.database)
+def keys_are_rotated(app_configs: Any, databases: Sequence[str] | None, **_: Any) -> list[CheckMessage]:
+    if not databases or DEFAULT_DB_ALIAS not in databases or _waiting_migrations():
+        return []
+    report = rotation.look()
+    found: list[CheckMessage] = []
+    for number in range(1, len(settings.CREDENTIAL_KEYS)):
+        held = report.by_key[number]
+        text = f"Key {number + 1} of CREDENTIAL_KEYS still encrypts {held} secrets."
+        if held:
+            found.append(Warning(text, hint="Run `manage.py rotate_keys`.", id="crmsync.W010"))
+        else:
+            text = f"Key {number + 1} of CREDENTIAL_KEYS encrypts nothing any more: it may be dropped."
+            found.append(Info(text, id="crmsync.I012"))
+    if report.unreadable:
+        text = f"{report.unreadable} stored secrets cannot be read with any key of CREDENTIAL_KEYS."
+        hint = "Add the key that they were stored with, or enter them anew."
+        found.append(Warning(text, hint=hint, id="crmsync.W011"))
+    return found
+
+
+def _waiting_migrations() -> list[Any]:
+    executor = MigrationExecutor(connections[DEFAULT_DB_ALIAS])
+    return executor.migration_plan(executor.loader.graph.leaf_nodes())

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from urllib.parse import unquote_plus
 
 import structlog
-from csp.constants import UNSAFE_EVAL
+from csp.constants import NONE, UNSAFE_EVAL, UNSAFE_INLINE
 from csp.middleware import CSPMiddleware, PolicyParts
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
@@ -69,12 +69,53 @@ class RequestGuard:
 
 
 class ContentSecurityPolicy(CSPMiddleware):
-    """The strict policy everywhere; the admin's scripts evaluate expressions and need one exception."""
+    """What programs read may load nothing; pages load from here alone.
+
+    The admin's scripts evaluate expressions; its pages and those of the API's documentation carry styles of their own.
+    """
 
     def get_policy_parts(
         self, request: HttpRequest, response: HttpResponseBase, report_only: bool = False
     ) -> PolicyParts:
         parts = super().get_policy_parts(request, response, report_only)
+        is_page = response.get("Content-Type", "").startswith("text/html")
         if not is_api(request):
-            parts.update = {**(parts.update or {}), "script-src": [UNSAFE_EVAL]}
+            parts.update = {**(parts.update or {}), "script-src": [UNSAFE_EVAL], "style-src": [UNSAFE_INLINE]}
+        elif is_page and request.path_info.startswith("/api/"):
+            parts.update = {**(parts.update or {}), "style-src": [UNSAFE_INLINE]}
+        elif not is_page:
+            parts.config = {name: [NONE] for name in ("default-src", "frame-ancestors", "base-uri", "form-action")}
         return parts
+
+
+class PermissionsPolicy:
+    """No page needs a device of its reader's."""
+
+    DEVICES = (
+        "accelerometer", "camera", "display-capture", "geolocation", "gyroscope", "magnetometer", "microphone", "midi",
+        "payment", "usb",
+    )  # fmt: skip
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+        self.policy = ", ".join(f"{device}=()" for device in self.DEVICES)
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self.get_response(request)
+        response["Permissions-Policy"] = self.policy
+        return response
+
+
+class LoginBrake:
+    """Answers a login page that was asked too often with the status and the header that programs understand."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self.get_response(request)
+        seconds = getattr(request, "login_braked_for", None)
+        if seconds is not None:
+            response.status_code = 429
+            response["Retry-After"] = str(seconds)
+        return response

@@ -1,4 +1,4 @@
-"""API tokens, and the signs of life that workers leave."""
+"""API tokens, the audit trail, and the signs of life that workers leave."""
 
 import hashlib
 import secrets
@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.contrib.auth.models import User
+from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
@@ -85,6 +86,58 @@ class Heartbeat(models.Model):
     @classmethod
     def beat(cls, name: str) -> None:
         cls.objects.update_or_create(name=name, defaults={"seen_at": timezone.now()})
+
+
+class AuditEntry(models.Model):
+    """One change of a setting, or one decision, with who made it. Append-only: a trigger refuses to change or delete.
+
+    `before` and `after` are the columns that differ, secrets as ***; `object_type` is a model's label such as
+    "connectors.connection". `actor` is a username, or the command where `via` says so; "" is nobody known.
+    """
+
+    class Via(models.TextChoices):
+        PAGE = "page", _("page")
+        API = "api", _("API")
+        TOKEN = "token", _("API token")
+        COMMAND = "command", _("command")
+
+    class Action(models.TextChoices):
+        CREATED = "created", _("created")
+        CHANGED = "changed", _("changed")
+        DELETED = "deleted", _("deleted")
+        DECIDED = "decided", _("decided")
+        MERGED = "merged", _("merged")
+        PARTED = "parted", _("parted again")
+        ERASED = "erased", _("person erased")
+        EXPORTED = "exported", _("person exported")
+        ROTATED = "rotated", _("keys rotated")
+        SIGNED_IN = "signed_in", _("access given")
+
+    at = models.DateTimeField(_("time"), default=timezone.now)
+    actor = models.CharField(_("by"), max_length=150, blank=True, default="")
+    via = models.CharField(_("way"), max_length=10, choices=Via.choices)
+    token = models.CharField(_("API token"), max_length=100, blank=True, default="")
+    action = models.CharField(_("action"), max_length=10, choices=Action.choices)
+    object_type = models.CharField(_("kind of object"), max_length=60)
+    object_id = models.CharField(_("object's id"), max_length=64, blank=True, default="")
+    object_name = models.CharField(_("object"), max_length=200, blank=True, default="")
+    before = models.JSONField(_("before"), null=True, encoder=DjangoJSONEncoder)
+    after = models.JSONField(_("after"), null=True, encoder=DjangoJSONEncoder)
+    request_id = models.CharField(_("request"), max_length=32, blank=True, default="")
+
+    class Meta:
+        verbose_name = _("audit entry")
+        verbose_name_plural = _("audit trail")
+        ordering = ["-id"]
+        default_permissions = ("view",)
+        indexes = [
+            models.Index(fields=["actor", "-id"], name="audit_of_actor"),
+            models.Index(fields=["object_type", "object_id", "-id"], name="audit_of_object"),
+            models.Index(fields=["at"], name="audit_by_time"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.action} {self.object_type} {self.object_id}"
 
 
 def digest(plain: str) -> str:

@@ -65,6 +65,7 @@ _GROUPS: list[tuple[Any, list[Item]]] = [
             Item(gettext_lazy("Users"), "person", "auth_user_changelist", "auth.view_user"),
             Item(gettext_lazy("Groups"), "group", "auth_group_changelist", "auth.view_group"),
             Item(gettext_lazy("API tokens"), "key", "crmsync_apitoken_changelist", "crmsync.view_apitoken"),
+            Item(gettext_lazy("Audit trail"), "policy", "crmsync_auditentry_changelist", "crmsync.view_auditentry"),
         ],
     ),
     (

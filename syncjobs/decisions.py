@@ -27,6 +27,7 @@ from syncjobs.errors import Refused
 from syncjobs.mirror import guard, schedule
 from syncjobs.models import ContactSync, ReviewItem, Run
 from syncjobs.pull import is_readable, pull_ids
+from syncjobs.signals import question_decided
 
 Kind = ReviewItem.Kind
 
@@ -57,6 +58,7 @@ def decide(item: ReviewItem, choice: Mapping[str, Any], by: str) -> ReviewItem:
         item.decision, item.decided_at, item.decided_by = dict(choice), timezone.now(), by[:150]
         _prepare(item)
         item.save(update_fields=["decision", "decided_at", "decided_by"])
+        question_decided.send(ReviewItem, item=item)
     return item
 
 

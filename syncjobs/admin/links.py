@@ -9,7 +9,7 @@ from django.views.decorators.http import require_POST
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownFilter
 from unfold.decorators import display
 
-from syncjobs.admin import contact_panel
+from syncjobs.admin import contact_panel, people
 from syncjobs.admin.badges import BADGES
 from syncjobs.admin.readonly import ReadOnlyAdmin
 from syncjobs.models import ContactSync
@@ -34,6 +34,7 @@ class ContactSyncAdmin(ReadOnlyAdmin):
         return [
             path("<uuid:contact_id>/<int:pk>/queue/", queue, name="contact_queue"),
             path("<uuid:contact_id>/<int:pk>/look/", look, name="contact_look"),
+            *people.patterns(self.admin_site.admin_view),
             *super().get_urls(),
         ]
 

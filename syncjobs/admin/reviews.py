@@ -61,8 +61,14 @@ class ReviewItemAdmin(ReadOnlyAdmin):
         item = items.filter(pk=object_id).first() if object_id.isdecimal() else None
         extra: dict[str, Any] = {}
         if item is not None:
-            may_decide = item.decided_at is None and request.user.has_perm(DECIDE)
-            extra = {"item": item, "asked": asked(item), "sides": sides(item), "may_decide": may_decide}
+            may_operate = request.user.has_perm(DECIDE)
+            extra = {
+                "item": item,
+                "asked": asked(item),
+                # People's data of both sides, which the API shows to operators only, too.
+                "sides": sides(item) if may_operate else [],
+                "may_decide": may_operate and item.decided_at is None,
+            }
         return super().change_view(request, object_id, form_url, {**(extra_context or {}), **extra})
 
     def decide_view(self, request: HttpRequest, pk: int) -> HttpResponse:

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from syncjobs.api import queueing, reviews, runs, status, webhooks
+from syncjobs.api import people, queueing, reviews, runs, status, webhooks
 from syncjobs.compat import urls as compat
 
 urlpatterns = [
@@ -12,6 +12,8 @@ urlpatterns = [
     path("v3/contacts/sync-stats", status.SyncStatsView.as_view()),
     path("v3/contacts/sync-failures", status.SyncFailuresView.as_view()),
     path("v3/contacts/<uuid:contact_id>/retry-sync", queueing.RetrySyncView.as_view()),
+    path("v3/contacts/<uuid:contact_id>/erase", people.ErasePersonView.as_view()),
+    path("v3/contacts/<uuid:contact_id>/export", people.ExportPersonView.as_view()),
     path("v3/contacts/retry-all-failures", queueing.RetryAllFailuresView.as_view()),
     path("v3/runs", runs.RunListView.as_view()),
     path("v3/runs/<int:pk>", runs.RunView.as_view()),

@@ -27,7 +27,9 @@ def route_between(source: Connection, destination: Connection) -> Route:
     route, created = Route.objects.get_or_create(source=source, destination=destination, defaults=terms)
     if created:
         short, whole = _GIVEN_NAMES
-        destination.rules.filter(ours=short, theirs="first_name").update(ours=whole, direction="push")
+        for rule in destination.rules.filter(ours=short, theirs="first_name"):
+            rule.ours, rule.direction = whole, "push"
+            rule.save(update_fields=["ours", "direction"])
     return route
 
 

@@ -13,8 +13,8 @@ from tests.api.operations import SCHEMA, operations
 
 KEPT = Path(settings.BASE_DIR) / "docs" / "openapi.yaml"
 AREAS = {
-    "auth", "connections", "contacts", "duplicates", "gateway", "health", "mirror", "reviews", "runs", "sync", "tokens",
-    "webhooks",
+    "audit", "auth", "connections", "contacts", "duplicates", "gateway", "health", "mirror", "reviews", "runs", "sync",
+    "tokens", "webhooks",
 }  # fmt: skip
 REGENERATE = "docs/openapi.yaml is out of date: run `.venv/bin/python manage.py spectacular --file docs/openapi.yaml`"
 

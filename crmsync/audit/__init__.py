@@ -1,0 +1,1 @@
+"""The audit trail: who changed which setting, when, and from what to what."""
