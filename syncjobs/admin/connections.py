@@ -13,30 +13,24 @@ from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_POST
-from unfold.admin import ModelAdmin, TabularInline
+from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
 from connectors import oauth
 from connectors import services as connections
 from connectors.core import registry
 from connectors.core.errors import ApiError
-from connectors.models import Connection, FieldRule, OAuthGrant
+from connectors.models import Connection, OAuthGrant
 from syncjobs import counts, runs, services
 from syncjobs.admin import dashboard, instructions, subscriptions
 from syncjobs.admin.badges import STATES
 from syncjobs.admin.forms import form_class, setting_names
+from syncjobs.admin.mapping import MappingPages
 from syncjobs.compat import signing_in
 from syncjobs.errors import Refused
 from syncjobs.pull import is_readable, refuse_unreadable
 from syncjobs.sentences import translated
 from syncjobs.states import SyncStatus
-
-
-class FieldRuleInline(TabularInline):
-    model = FieldRule
-    fields = ["ours", "theirs", "direction", "mode", "transform"]
-    extra = 0
-    tab = True
 
 
 @admin.register(Connection)
@@ -46,7 +40,6 @@ class ConnectionAdmin(ModelAdmin):
     list_display = ["name", "key", "system", "state_badge", "queue", "account", "enabled"]
     list_display_links = ["name", "key"]
     search_fields = ["key", "label"]
-    inlines = [FieldRuleInline]
     change_form_outer_before_template = "syncjobs/connection_actions.html"
     actions = None
 
@@ -77,9 +70,6 @@ class ConnectionAdmin(ModelAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Connection | None = None) -> list[str]:
         return ["key"] if obj else []
-
-    def get_inlines(self, request: HttpRequest, obj: Connection | None) -> list[Any]:
-        return [FieldRuleInline] if obj else []
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         spec = registry.get(request.GET.get("connector", "")).spec
@@ -126,6 +116,7 @@ class ConnectionAdmin(ModelAdmin):
             path("status/", view(dashboard.status_view), name="dashboard_status"),
             path("instructions/<slug:slug>/", view(require_GET(self.instructions_view)), name="instructions"),
             *subscriptions.patterns(view, self._for_change),
+            *MappingPages(self).patterns(view),
             *super().get_urls(),
         ]
 
