@@ -72,11 +72,10 @@ class RuleForm(forms.ModelForm):
     @property
     def warnings(self) -> list[str]:
         """What keeps a stored rule from doing what it says."""
-        if self.instance.pk is None or self.is_bound and self.errors:
+        if self.instance.pk is None or (self.is_bound and self.errors):
             return []
-        return [
-            sentence for _name, sentence in catalogues.problems(self.sides.connection, self.instance, self.sides.known)
-        ]
+        found = catalogues.problems(self.sides.connection, self.instance, self.sides.known)
+        return [sentence for _name, sentence in found]
 
     @property
     def examples(self) -> tuple[str, str]:
@@ -125,9 +124,6 @@ class RuleFormSet(BaseInlineFormSet):
 
     instance: Connection
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, queryset=FieldRule.objects.filter(entity=CONTACTS), **kwargs)
-
     def _construct_form(self, i: int, **kwargs: Any) -> Any:
         form: Any = super()._construct_form(i, **kwargs)  # type: ignore[misc]
         form.instance.connection = self.instance
@@ -148,11 +144,8 @@ class RuleFormSet(BaseInlineFormSet):
 
     def rules(self) -> list[FieldRule]:
         """The rules as the form has them, in their order, without those to be removed; only of a valid formset."""
-        kept = [
-            form
-            for form in self.forms
-            if not form.cleaned_data.get("DELETE") and (form.instance.pk or form.has_changed())
-        ]
+        given = [form for form in self.forms if form.instance.pk or form.has_changed()]
+        kept = [form for form in given if not form.cleaned_data.get("DELETE")]
         return [form.instance for form in sorted(kept, key=lambda form: form.instance.position)]
 
 
@@ -161,4 +154,5 @@ def rule_formset(connection: Connection, sides: Sides, data: Any = None, *, extr
     made = inlineformset_factory(
         Connection, FieldRule, form=RuleForm, formset=RuleFormSet, extra=extra, can_delete=True, max_num=500
     )
-    return made(data, instance=connection, prefix="rules", form_kwargs={"sides": sides})
+    rules = FieldRule.objects.filter(entity=CONTACTS)
+    return made(data, instance=connection, queryset=rules, prefix="rules", form_kwargs={"sides": sides})

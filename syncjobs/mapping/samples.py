@@ -80,4 +80,6 @@ def example(connection: Connection) -> Sample | None:
 def search(text: str) -> Sequence[Contact]:
     """Contacts by the beginning of a name, an e-mail or a phone, the latest changes first."""
     words = text.replace("\0", "").strip()[:100]
-    return by_search(Contact.objects.alive(), words, QueryDict()).defer("search")[:FOUND_MOST] if words else []
+    if not words:
+        return []
+    return list(by_search(Contact.objects.alive(), words, QueryDict()).defer("search")[:FOUND_MOST])
