@@ -20,9 +20,7 @@ UNITS = (("minutes", gettext_lazy("minutes")), ("hours", gettext_lazy("hours")),
 
 class IntervalWidget(forms.MultiWidget):
     def __init__(self, attrs: Any = None) -> None:
-        number = forms.NumberInput(
-            {"min": 1, "class": "crmsync-number crmsync-count", "aria-label": gettext_lazy("How many")}
-        )
+        how_many = {"min": 1, "class": "crmsync-number crmsync-count", "aria-label": gettext_lazy("How many")}
         unit = forms.Select({"class": "crmsync-select", "aria-label": gettext_lazy("Unit")}, UNITS)
         super().__init__((forms.NumberInput(how_many), unit), attrs)
 
