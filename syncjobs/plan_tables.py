@@ -7,14 +7,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from connectors.models import Connection
+from connectors.models import Connection, FieldRule
 from syncjobs.models import ContactSync, Plan, RunItem
-from syncjobs.plan_lines import differences_of
+from syncjobs.plan_lines import differences_of, text_of
 from syncjobs.sentences import translated
 
 # The rows of records that nothing would happen to.
 NOTHING = "nothing"
-_NAMES = ("last_name", "first_name", "middle_name")
+_PERSON = ("last_name", "first_name", "middle_name")
+_NAMES = (*_PERSON, "full_name", "email", "emails")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +63,13 @@ def counts(records: Sequence[Planned]) -> dict[str, int]:
 
 
 def rows(plan: Plan, shown: Sequence[Planned]) -> list[Row]:
-    """The rows of a page of records, with the names of their contacts. A statement for each leg."""
-    names = _names(shown)
+    """The rows of a page of records, with the names of their contacts. Two statements for each leg."""
+    names, fields = _names(shown), _name_fields(plan)
     ends = {end.key: str(end) for end in (plan.route.source, plan.route.destination)}
     return [
         Row(
             record.number,
-            names.get((record.start.pk, record.number)) or _name_in(record.steps),
+            names.get((record.start.pk, record.number)) or _name_in(record.steps, fields),
             record.start,
             [_step(step, ends) for step in record.steps],
         )
@@ -92,13 +93,22 @@ def _names(shown: Sequence[Planned]) -> dict[tuple[int, str], str]:
     return found
 
 
-def _name_in(steps: Sequence[Mapping[str, Any]]) -> str:
-    """The name that a new contact would be given."""
+def _name_fields(plan: Plan) -> dict[tuple[str, str], str]:
+    """Which fields of the route's ends hold a name: (connection's key, their field) → ours."""
+    rules = FieldRule.objects.filter(connection__in=(plan.route.source_id, plan.route.destination_id), ours__in=_NAMES)
+    return {(key, theirs): ours for key, theirs, ours in rules.values_list("connection__key", "theirs", "ours")}
+
+
+def _name_in(steps: Sequence[Mapping[str, Any]], fields: Mapping[tuple[str, str], str]) -> str:
+    """The name that a new contact or record would be given."""
+    told: dict[str, str] = {}
     for step in steps:
-        told = [step["changes"][name][1] for name in _NAMES if name in step["changes"]]
-        if any(told):
-            return " ".join(str(part) for part in told if part)
-    return ""
+        for field, (_before, after) in step["changes"].items():
+            ours = fields.get((step["connection"], field))
+            if ours and after:
+                told.setdefault(ours, text_of(after))
+    person = [told[name] for name in _PERSON if name in told]
+    return " ".join(person) or next((told[name] for name in _NAMES if name in told), "")
 
 
 def _step(step: Mapping[str, Any], ends: Mapping[str, str]) -> Step:
