@@ -85,11 +85,12 @@ class PlanAdmin(ReadOnlyAdmin):
 
 
 def table(request: HttpRequest, plan: Plan) -> dict[str, Any]:
-    """What the plan's part shows: the records with the asked action, a page of them, and what was left out."""
+    """What the plan's part shows: a page of the records that something would happen to, or with the asked action."""
     records = plan_tables.planned(plan)
     found = plan_tables.counts(records)
+    changing = [record for record in records if record.steps]
     wanted = request.GET.get("action", "")
-    chosen = [record for record in records if wanted in record.actions] if wanted in found else records
+    chosen = [record for record in records if wanted in record.actions] if wanted in found else changing
     page = Paginator(chosen, ON_A_PAGE).get_page(request.GET.get("p"))
     labels = {**dict(RunItem.Action.choices), plan_tables.NOTHING: _("nothing to do")}
     return {
@@ -98,22 +99,19 @@ def table(request: HttpRequest, plan: Plan) -> dict[str, Any]:
         "moving": plan.status in MOVING,
         "plan_message": translated(plan.message),
         "records": len(records),
+        "changing": len(changing),
         "wanted": wanted if wanted in found else "",
         "choices": [(action, labels[action], count) for action, count in found.items()],
         "page": page,
         "rows": [(row, _badged(row)) for row in plan_tables.rows(plan, list(page))],
         "left_out": [(number, translated(why)) for number, why in plan.skipped.items()],
         "done_by": Run.objects.filter(pk__in=plan.runs).select_related("connection").order_by("id"),
-        "may_apply": plan.status == PlanStatus.READY and request.user.has_perm(APPLY) and _does_something(found),
+        "may_apply": bool(changing) and plan.status == PlanStatus.READY and request.user.has_perm(APPLY),
     }
 
 
 def _badged(row: plan_tables.Row) -> list[tuple[plan_tables.Step, str]]:
     return [(step, ACTION_BADGES.get(step.action, "")) for step in row.steps]
-
-
-def _does_something(found: dict[str, int]) -> bool:
-    return any(action != plan_tables.NOTHING for action in found)
 
 
 def _routed() -> QuerySet[Plan]:

@@ -62,7 +62,7 @@ class RouteAdmin(ModelAdmin):
     change_form_outer_before_template = "syncjobs/route_actions.html"
     fields = [
         ("source", "destination"), ("enabled", "two_way"), ("policy", "on_delete", "recreate"),
-        ("interval_minutes", "full_times", "time_zone"), ("started_at", "full_started_at"),
+        "interval_minutes", ("full_times", "time_zone"), ("started_at", "full_started_at"),
     ]  # fmt: skip
     readonly_fields = ["started_at", "full_started_at"]
     actions = ["run_now", "run_full"]
