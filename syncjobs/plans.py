@@ -89,10 +89,16 @@ def apply(plan: Plan, *, trigger: str) -> Work:
 
 
 def take(plan: Plan) -> None:
-    """Keeps everybody else from carrying out the plan. Raises Refused when somebody has."""
-    free = Plan.objects.filter(pk=plan.pk, applied_at=None, status=PlanStatus.READY)
-    if not free.update(applied_at=timezone.now(), status=PlanStatus.APPLYING, message=""):
+    """Keeps everybody else from carrying out the plan. Raises Refused when somebody has, and before it is made."""
+    stored = Plan.objects.filter(pk=plan.pk)
+    taken = stored.filter(status=PlanStatus.READY).update(
+        applied_at=timezone.now(), status=PlanStatus.APPLYING, message=""
+    )
+    if taken:
+        return
+    if stored.exclude(applied_at=None).exists():
         raise Refused(_("This plan has been carried out already."), "plan_applied", 409)
+    raise Refused(_("This plan could not be made, or is not made yet."), "plan_not_ready", 409)
 
 
 def give_back(plan: Plan, message: str) -> None:

@@ -15,6 +15,8 @@ from syncjobs.daytimes import parse_times, validate_times
 from syncjobs.schedule_words import MINUTES_OF, split
 
 LONGEST = 7 * MINUTES_OF["days"]
+# The others are former names of these.
+REGIONS = ("Africa", "America", "Antarctica", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific")
 UNITS = (("minutes", gettext_lazy("minutes")), ("hours", gettext_lazy("hours")), ("days", gettext_lazy("days")))
 
 
@@ -58,6 +60,6 @@ class TimesField(forms.CharField):
 def zone_choices(current: str) -> list[tuple[str, str]]:
     """Every time zone, the hub's own first; one that is stored but no longer known stays choosable."""
     hub = _("the hub's: %(zone)s") % {"zone": settings.TIME_ZONE}
-    known = sorted(name for name in available_timezones() if name == "UTC" or "/" in name)
+    known = ["UTC", *sorted(name for name in available_timezones() if name.partition("/")[0] in REGIONS)]
     stored = [current] if current and current not in known else []
     return [("", hub), *((name, name) for name in (*known, *stored))]

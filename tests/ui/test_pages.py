@@ -18,7 +18,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from connectors import remote_fields
-from connectors.core.types import CONTACTS, FieldSpec
+from connectors.core.types import FieldSpec
 from connectors.models import Connection, ConnectionState, FieldRule, OAuthGrant
 from contacts.models import Contact
 from crmsync.models import Heartbeat
@@ -93,7 +93,7 @@ def test_more_rules_and_records_cost_no_more_statements(
         FieldRule(connection=connection, ours=f"attributes.a{n}", theirs=f"F{n}") for n in range(30)
     )
     records = plan.legs[0]["records"]
-    Plan.objects.update(legs=[{**plan.legs[0], "records": {str(n): records["update"] for n in range(120)}}])
+    Plan.objects.update(legs=[{**plan.legs[0], "records": {str(n): records["n-update"] for n in range(120)}}])
     assert [len(statements(browser, page)) for page in (mapping, shown)] == few
 
 
@@ -222,7 +222,7 @@ def test_no_english_is_left_on_a_page_of_one_thing(browser: Client, connection: 
     Connection.objects.update(state=ConnectionState.NEEDS_ATTENTION, state_message="The record is gone (HTTP 410).")
     run = RunItem.objects.get().run_id
     plan = planned(connection)
-    remote_fields.store(connection, CONTACTS, [FieldSpec("LOST", "Lost", read_only=True), FieldSpec("KEPT", "Kept")])
+    remote_fields.store(connection, "contacts", [FieldSpec("LOST", "Lost", read_only=True), FieldSpec("KEPT", "Kept")])
     assert leftovers(browser, reverse("admin:mapping", args=[connection.pk])) == []
     for name, pk in {
         "connectors_connection": connection.pk,
@@ -240,7 +240,7 @@ def planned(connection: Connection) -> Plan:
     other = Connection.objects.create(key="other", connector=connection.connector)
     route = Route.objects.create(source=connection, destination=other, interval_minutes=120, full_times="08:00")
     step = {"connection": "other", "external_id": "7", "reason": "", "changes": {"company": ["", "Oak"]}}
-    records = {action: [{**step, "action": action}] for action in RunItem.Action.values} | {"none": []}
+    records = {f"n-{action}": [{**step, "action": action}] for action in RunItem.Action.values} | {"none": []}
     legs = [{"reverse": False, "runs": [], "records": records}]
     return Plan.objects.create(route=route, direction="both", legs=legs, skipped={"9": "It names no record."})
 

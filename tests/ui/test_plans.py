@@ -97,8 +97,9 @@ def test_a_plan_that_cannot_be_made_says_why(as_role: Callable[[str], Client], p
     plan_tasks.make_plan(plan.pk, 50, "ann")
     plan.refresh_from_db()
     assert (plan.status, "Settings are missing" in plan.message) == (PlanStatus.FAILED, True)
-    page = client.get(reverse("admin:syncjobs_plan_change", args=[plan.pk])).content.decode()
-    assert "Settings are missing" in page
+    told = client.post(reverse("admin:plan_apply", args=[plan.pk]), follow=True).content.decode()
+    assert "Settings are missing" in told
+    assert "could not be made, or is not made yet" in told
     assert "hx-get" in client.get(reverse("admin:plan_table", args=[_waiting(pair.route)])).content.decode()
 
 
