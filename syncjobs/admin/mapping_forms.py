@@ -26,8 +26,12 @@ Choices = list[tuple[str, Any]]
 class RuleForm(forms.ModelForm):
     """One rule. What was wrong with a stored one before is told as `warnings`, and keeps nobody from saving."""
 
-    ours = forms.ChoiceField(label=gettext_lazy("Our field"))
-    theirs = forms.ChoiceField(label=gettext_lazy("Their field"))
+    ours = forms.ChoiceField(
+        label=gettext_lazy("Our field"), error_messages={"required": gettext_lazy("Choose a field of ours.")}
+    )
+    theirs = forms.ChoiceField(
+        label=gettext_lazy("Their field"), error_messages={"required": gettext_lazy("Choose a field of theirs.")}
+    )
     transform = forms.ChoiceField(label=gettext_lazy("Transform"), required=False)
     attribute = forms.CharField(label=gettext_lazy("Name of the attribute"), required=False, max_length=NAME_LIMIT)
 

@@ -79,6 +79,7 @@ def test_a_rule_is_added_changed_and_removed(as_role: Callable[[str], Client], p
         ({"ours": "full_name", "theirs": "job"}, "made of others"),
         ({"ours": "email", "theirs": "job", "transform": "upper"}, "This transform cannot be undone"),
         ({"ours": "attributes.", "attribute": " ", "theirs": "job"}, "Give the new attribute a name."),
+        ({"ours": "email"}, "Choose a field of theirs."),
         ({"ours": "email", "theirs": "nothing like it"}, "nothing like it is not one of the available choices"),
         ({"ours": "first_name", "theirs": "first"}, "There is a rule for these two fields already."),
     ],
