@@ -38,6 +38,12 @@ class PointForm(forms.ModelForm):
         model = ContactPoint
         fields = ["kind", "value", "label", "is_primary"]
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for field in self.fields.values():
+            # In the table only the columns have headings, which name no input for a screen reader.
+            field.widget.attrs["aria-label"] = field.label
+
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
         value = cleaned.get("value") or ""

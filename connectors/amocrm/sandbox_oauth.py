@@ -15,7 +15,7 @@ CLIENT_SECRET = "sandbox-secret"  # noqa: S105 - the stand-in's only secret
 CALLBACK_PATH = "/api/v1/amocrm/auth/callback"
 CODE_SECONDS, ACCESS_SECONDS = 1200, 86400
 _TYPE = "https://developers.amocrm.ru/v3/errors/OAuthProblemJson"
-_PAGE = """<!doctype html><html lang="en"><title>Sandbox account</title>
+_PAGE = """<!doctype html><html lang="en"><link rel="icon" href="data:,"><title>Sandbox account</title>
 <p>Give the integration access to the sandbox account?</p>
 <p><a id="allow" href="{allow}">Allow</a> <a id="deny" href="{deny}">Deny</a></p>"""
 

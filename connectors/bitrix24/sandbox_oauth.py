@@ -18,7 +18,7 @@ CLIENT_SECRET = "sandbox-application-key"  # noqa: S105 - the stand-in's only ap
 CALLBACK_PATH = "/auth/bitrix24/callback"
 PAGE, ANSWER, TOKEN = "/oauth/authorize/", "/oauth/authorize/answer", "/oauth/token/"
 CODE_SECONDS, ACCESS_SECONDS = 30, 3600
-_PAGE = """<!doctype html><html lang="en"><title>Sandbox portal</title>
+_PAGE = """<!doctype html><html lang="en"><link rel="icon" href="data:,"><title>Sandbox portal</title>
 <p>Give the application access to the sandbox portal?</p>
 <p><a id="allow" href="{allow}">Allow</a> <a id="deny" href="{deny}">Deny</a></p>"""
 

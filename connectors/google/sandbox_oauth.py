@@ -24,7 +24,7 @@ SUBJECT, ADDRESS = "108204268033311374519", "sandbox@example.com"
 CONTACTS_SCOPE = "https://www.googleapis.com/auth/contacts"
 _SCOPES = {"openid", "email", "https://www.googleapis.com/auth/userinfo.email", CONTACTS_SCOPE}
 _CARRIED = ("state", "scope", "access_type", "prompt", "code_challenge", "code_challenge_method")
-_PAGE = """<!doctype html><html lang="en"><title>Sandbox account</title>
+_PAGE = """<!doctype html><html lang="en"><link rel="icon" href="data:,"><title>Sandbox account</title>
 <p>Give the app access to the contacts of the sandbox account?</p>
 <p><a id="allow" href="{allow}">Allow</a> <a id="deny" href="{deny}">Deny</a>
 <a id="untick" href="{untick}">Allow without contacts</a></p>"""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import threading
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -41,10 +42,14 @@ class WebhookClient(ApiClient):
             classify=read_refusal,
         )
         self._path, self._compress, self._empty_is_good = address.path, compress, empty_is_good
+        # Whether the workflow answers with a body where it works; None until that is known.
+        self._speaks: bool | None = None
+        self._asking = threading.Lock()
 
     def deliver(self, parcels: Sequence[Parcel]) -> Reply:
-        """Any 2xx, but for an empty 200 and for web pages. Raises ApiError: UNKNOWN where the workflow may have run.
+        """Any 2xx, but for web pages, and for an empty 200 of a workflow that otherwise answers something.
 
+        Raises ApiError: UNKNOWN where the workflow may have run.
         Repeats carry the same ids and the same body, so that the workflow can drop them.
         """
         body = joined(parcels)
@@ -62,12 +67,28 @@ class WebhookClient(ApiClient):
             # Something before n8n may not know compressed bodies.
             reply = self._post(body, headers, packed=False)
             self._compress = False
-        if reply.status == 200 and not reply.content.strip() and not self._empty_is_good:
-            # Seen on n8n 2.8.4: a workflow that fails before its Respond to Webhook node is answered so, not with 500.
-            raise ApiError(ErrorKind.UNKNOWN, NO_ANSWER, status=200)
         if is_page(reply):
             raise ApiError(ErrorKind.UNKNOWN, A_PAGE, status=reply.status)
+        if reply.content.strip():
+            self._speaks = True
+        elif reply.status == 200 and not self._empty_is_good and self._answers_otherwise():
+            # Seen on n8n 2.8.4: a workflow that fails before its Respond to Webhook node is answered so, not with 500.
+            raise ApiError(ErrorKind.UNKNOWN, NO_ANSWER, status=200)
         return reply
+
+    def _answers_otherwise(self) -> bool:
+        """Whether the workflow answers with a body where nothing can fail: it is sent no contacts once, to find out."""
+        with self._asking:
+            if self._speaks is None:
+                headers = {"Content-Type": "application/json", "X-Crmsync-Event": "test"}
+                try:
+                    self._speaks = bool(self._post(b"[]", headers, packed=False).content.strip())
+                except ApiError as e:
+                    if e.kind is not ErrorKind.UNKNOWN and e.kind is not ErrorKind.DATA:
+                        raise
+                    # It cannot do with nothing, so that tells nothing: the status alone judges.
+                    self._speaks = False
+            return self._speaks
 
     def _post(self, body: bytes, headers: dict[str, str], packed: bool) -> Reply:
         if packed:

@@ -104,7 +104,7 @@ CONFIG = (
         ConfigKind.BOOLEAN,
         default=False,
         advanced=True,
-        help="For a workflow that answers nothing. Otherwise an empty answer counts as a workflow that failed.",
+        help="For a workflow that answers only at times. An empty answer of one that otherwise answers is a failure.",
     ),
     ConfigField(
         "rps",

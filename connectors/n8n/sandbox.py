@@ -23,7 +23,8 @@ PAYLOAD_SIZE_MAX = 16 * 1024 * 1024
 
 
 class N8nSandbox(Sandbox):
-    """`door` is the node's way of signing in; `methods` those that it takes; `responds` its response mode.
+    """`door` is the node's way of signing in; `methods` those that it takes; `responds` its response mode, or “nothing”
+    for a node that is told to answer without a body.
 
     `active` is whether the workflow is published, `listening` whether somebody waits at its Test URL; `starting`
     whether n8n has opened its port but not its webhooks. `payload_max` is the most bytes of a body once unpacked,
@@ -141,6 +142,8 @@ class N8nSandbox(Sandbox):
             return self._failed()
         if self.responds == "onReceived":
             return SandboxReply(200, answers.STARTED)
+        if self.responds == "nothing":
+            return SandboxReply(200, None)
         return SandboxReply(200, {"ok": True, "received": len(contacts)})
 
     def _failed(self) -> SandboxReply:
@@ -148,7 +151,7 @@ class N8nSandbox(Sandbox):
         match self.responds:
             case "onReceived":
                 return SandboxReply(200, answers.STARTED)
-            case "responseNode":
+            case "responseNode" | "nothing":
                 return SandboxReply(200, None)
         raise Refused(500, answers.FAILED)
 

@@ -97,7 +97,9 @@ class ContactSync(models.Model):
                 condition=Q(sync_status=SyncStatus.ERROR.value),
             ),
             models.Index(
-                fields=["connection", "sync_status"],
+                F("connection"),
+                F("sync_status"),
+                F("id").desc(),
                 name="link_unfinished",
                 condition=~Q(sync_status=SyncStatus.COMPLETE.value),
             ),

@@ -1,4 +1,4 @@
-"""One million contacts and links: what status, failures, queueing and lists take, beside the bare SQL of the question.
+"""One million contacts, three million links: what lists, pages and queueing take, beside the bare SQL.
 
 Usage: python -m tests.bench.bench_million [CONTACTS]
 """
@@ -22,9 +22,14 @@ from rest_framework.test import APIClient  # noqa: E402
 
 from connectors import services  # noqa: E402
 from connectors.core import registry  # noqa: E402
-from connectors.core.types import CONTACTS  # noqa: E402
+from contacts import duplicates  # noqa: E402
+from contacts.models import Contact  # noqa: E402
 from crmsync import metrics  # noqa: E402
 from syncjobs import counts, enqueue  # noqa: E402
+from syncjobs.alerts import finding  # noqa: E402
+from syncjobs.models import Run  # noqa: E402
+
+SYSTEMS = 3
 
 # UUIDs of version 7 in the order of their numbers, so that rows and keys lie as they would after real imports.
 ID = "(lpad(to_hex(1795239785000 + i), 12, '0') || '7000' || 'a' || lpad(to_hex(i), 15, '0'))::uuid"
@@ -66,6 +71,47 @@ def fill_links(connection_id: int, count: int) -> None:
         cursor.execute("ANALYZE")
 
 
+def fill_runs(connection_ids: list[int]) -> None:
+    """A month of runs, one every two minutes, and what the last thousand did to single records."""
+    with database.cursor() as cursor:
+        cursor.execute(
+            """INSERT INTO syncjobs_run (connection_id, kind, status, trigger, dry_run, cancel_requested, started_at,
+                  heartbeat_at, finished_at, total, updated)
+               SELECT c, 'push', 'done', 'schedule', false, false, t, t, t + interval '5 seconds', 100, i %% 3
+               FROM unnest(%s::bigint[]) AS c, generate_series(1, 21600) AS i,
+               LATERAL (SELECT now() - make_interval(mins => 2 * (21600 - i))) AS s(t)""",
+            [connection_ids],
+        )
+        cursor.execute(
+            f"""INSERT INTO syncjobs_runitem (run_id, contact_id, action, fields, at)
+                SELECT r.id, {ID}, 'update', '["EMAIL"]', now()
+                FROM (SELECT id FROM syncjobs_run ORDER BY id DESC LIMIT 1000) r, generate_series(1, 500) AS i"""
+        )
+        cursor.execute("ANALYZE")
+
+
+def pages(page: Client, connection_id: int) -> None:
+    """Every page of the admin that shows many, or one of many."""
+    contact, run = Contact.objects.order_by("-updated_at").first(), Run.objects.latest("id")
+    if contact is None:
+        raise RuntimeError("there are no contacts")
+    admin, failed = "/admin/syncjobs", f"?connection__id__exact={connection_id}&sync_status__exact=Error"
+    for label, path in {
+        "dashboard": "/admin/",
+        "one contact": f"/admin/contacts/contact/{contact.pk}/change/",
+        "links": f"{admin}/contactsync/",
+        "failed links of a connection": f"{admin}/contactsync/{failed}",
+        "runs": f"{admin}/run/",
+        "one run": f"{admin}/run/{run.pk}/change/",
+        "outcomes of a run": f"{admin}/runitem/?run__id__exact={run.pk}",
+        "questions": f"{admin}/reviewitem/",
+        "duplicates": "/admin/contacts/duplicate/",
+        "alerts": f"{admin}/alert/",
+        "connections": "/admin/connectors/connection/",
+    }.items():
+        timed(f"admin: {label}", lambda path=path: page.get(path), 5)  # type: ignore[misc]
+
+
 def timed(label: str, work: Callable[[], Any], repeat: int = 9) -> None:
     answer = work()
     if getattr(answer, "status_code", 200) != 200:
@@ -90,10 +136,13 @@ def sql(statement: str, *params: Any) -> Callable[[], Any]:
 def main() -> None:
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
     fill(count)
-    slug = next(s for s, c in registry.all_connectors().items() if c.spec.entities[CONTACTS].write)
-    connection = services.create_connection(slug, slug, {})
+    slugs = [slug for slug in registry.all_connectors() if registry.is_writable(slug)][:SYSTEMS]
+    slug = slugs[0]
+    connection, *_rest = made = [services.create_connection(one, one, {}) for one in slugs]
     started = time.perf_counter()
-    fill_links(connection.pk, count)
+    for one in made:
+        fill_links(one.pk, count)
+    fill_runs([one.pk for one in made])
     print(f"{count:,} contacts; their links in {time.perf_counter() - started:.1f} s")
     user = get_user_model().objects.create_superuser("bench", "bench@example.com", "x")
     api, page = APIClient(), Client()
@@ -113,7 +162,11 @@ def main() -> None:
     timed("contacts in step", lambda: api.get(base, {"crm": slug, "sync_status": "Complete"}))
     timed("admin: list of contacts", lambda: page.get("/admin/contacts/contact/"), 5)
     timed("admin: failed contacts", lambda: page.get("/admin/contacts/contact/", {f"status_{slug}": "Error"}), 5)
-    timed("admin: index", lambda: page.get("/admin/"), 5)
+    pages(page, connection.pk)
+    for label, work in (("looking for duplicates", duplicates.find), ("looking for trouble", finding.find)):
+        started = time.perf_counter()
+        work()
+        print(f"  {label:58} {(time.perf_counter() - started) * 1000:9.1f} ms")
     timed("/metrics, not cached", lambda: list(metrics.HubCollector().collect()))
     started = time.perf_counter()
     filters = enqueue.Filters(not_already_synced=True)

@@ -6,8 +6,11 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.urls import reverse
 
 from connectors.core.types import CONTACTS
+from connectors.models import Connection
+from syncjobs.mirror import schedule
 from syncjobs.models import MirrorEntity, Run
 from tests.mirror.conftest import Mirrored
 
@@ -54,3 +57,20 @@ def test_an_interval_is_changed(portal: Mirrored, admin: Client) -> None:
     admin.post(f"/admin/syncjobs/mirrorentity/{mirror.pk}/change/", data)
     mirror = MirrorEntity.objects.get(pk=mirror.pk)
     assert (mirror.enabled, mirror.interval_minutes, mirror.full_hours) == (True, 7, 12)
+
+
+def test_a_connection_is_mirrored_from_the_page(
+    portal: Mirrored, admin: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr("syncjobs.mirror.schedule.ask_for", lambda pk, **options: asked.append(pk))
+    MirrorEntity.objects.all().delete()
+    connection = Connection.objects.get()
+    address = reverse("admin:mirror_begin", args=[connection.pk])
+    assert address in admin.get(reverse("admin:syncjobs_mirrorentity_changelist")).content.decode()
+    told = admin.post(address, follow=True).content.decode()
+    assert "is mirrored into the schema" in told
+    assert address not in told
+    made = MirrorEntity.objects.filter(enabled=True)
+    assert sorted(made.values_list("pk", flat=True)) == sorted(asked)
+    assert set(made.values_list("entity", flat=True)) == set(schedule.readable(connection))

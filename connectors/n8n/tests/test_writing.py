@@ -217,12 +217,36 @@ def test_a_login_page_is_no_answer_and_an_odd_answer_is_one(n8n: N8n, sandbox: N
         assert written(n8n, upsert(1))[1].ok
 
 
-def test_an_empty_answer_is_good_only_where_the_workflow_means_it(sandbox: N8nSandbox, connect: Connect) -> None:
+def test_an_empty_answer_is_a_failure_of_a_workflow_that_otherwise_answers(
+    sandbox: N8nSandbox, connect: Connect
+) -> None:
     for status, setting, good in ((200, None, False), (200, True, True), (204, None, True), (202, None, True)):
-        sandbox.faults = [Fault("status", status=status, body=None, times=2)]
+        sandbox.faults = [Fault("status", status=status, body=None), Fault("status", skip=1, status=status, body=None)]
         outcome = written(connect(sandbox, empty_is_good=setting), upsert(1))[1]
         assert outcome.ok is good
         assert good or (outcome.result is Result.UNKNOWN)
+
+
+def test_a_workflow_that_answers_nothing_at_all_is_judged_by_the_status_alone(
+    sandbox: N8nSandbox, connect: Connect
+) -> None:
+    sandbox.responds = "nothing"
+    n8n = connect(sandbox)
+    for start in (0, 20):
+        assert all(outcome.ok for outcome in written(n8n, *map(upsert, range(start, start + 20))).values())
+    assert len(sandbox.people()) == 40
+    assert sandbox.repeats == 0
+    # Once in the life of the client it is asked with no contacts.
+    assert [seen.status for seen in sandbox.seen] == [200] * 3
+
+
+@pytest.mark.parametrize("status", [400, 500])
+def test_a_workflow_that_cannot_do_with_no_contacts_is_judged_by_the_status_too(
+    sandbox: N8nSandbox, connect: Connect, status: int
+) -> None:
+    sandbox.responds = "nothing"
+    sandbox.faults = [Fault("status", skip=1, times=9, status=status, body={"message": "Nothing to do"})]
+    assert written(connect(sandbox), upsert(1))[1].ok
 
 
 def test_ids_that_a_workflow_tells_are_shown(n8n: N8n, sandbox: N8nSandbox) -> None:

@@ -4,7 +4,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('syncjobs', '0011_sync_logs_entity_type'),
+        ('syncjobs', '0012_unfinished_links_in_order'),
     ]
 
     operations = [
