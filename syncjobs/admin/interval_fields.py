@@ -36,8 +36,10 @@ class IntervalField(forms.MultiValueField):
     widget = IntervalWidget
 
     def __init__(self, **options: Any) -> None:
-        number = forms.IntegerField(error_messages={"invalid": gettext_lazy("Write the interval as a whole number.")})
-        super().__init__((number, forms.ChoiceField(choices=UNITS)), require_all_fields=False, **options)
+        unreadable = {"invalid": gettext_lazy("Write the interval as a whole number.")}
+        number = forms.IntegerField(required=False, error_messages=unreadable)
+        unit = forms.ChoiceField(required=False, choices=UNITS)
+        super().__init__((number, unit), require_all_fields=False, **options)
 
     def compress(self, data_list: list[Any]) -> int | None:
         if not data_list or data_list[0] in (None, ""):

@@ -64,6 +64,10 @@ def test_a_route_says_when_it_runs(client: Client, route: Route) -> None:
     assert (route.interval_minutes, route.full_times) == (2, "08:00, 20:00")
     sentence = "every 2 minutes; everything is compared daily at 08:00 and 20:00 (Europe/Moscow)."
     assert sentence in client.get(page).content.decode()
+    client.post(page, form(route, full_times="08:00, 20:00", time_zone="Europe/Moscow"))
+    route.refresh_from_db()
+    assert route.interval_minutes is None
+    Route.objects.update(interval_minutes=2)
     listed = client.get(reverse("admin:syncjobs_route_changelist"), headers={"accept-language": "ru"})
     assert "каждые 2 минуты" in listed.content.decode()
     assert "ежедневно в 08:00 и 20:00 (Europe/Moscow)" in listed.content.decode()
