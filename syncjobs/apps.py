@@ -7,7 +7,7 @@ class SyncjobsConfig(AppConfig):
     verbose_name = _("Synchronisation")
 
     def ready(self) -> None:
-        from syncjobs import receivers
+        from syncjobs import checks, receivers  # noqa: F401 - the checks register themselves
         from syncjobs.admin import contacts as contact_admin
         from syncjobs.api import contact_filters
         from syncjobs.mirror import following

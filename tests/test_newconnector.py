@@ -113,8 +113,8 @@ def test_it_says_where_the_folder_is_and_what_comes_next(tmp_path: Path) -> None
     said = StringIO()
     call_command("newconnector", "acme_two", into=tmp_path, stdout=said)
     assert str(tmp_path / "acme_two") in said.getvalue()
-    assert "docs/connectors.md" in said.getvalue()
-    assert (BASE_DIR / "docs" / "connectors.md").exists()
+    assert "docs/en/connectors.md" in said.getvalue()
+    assert (BASE_DIR / "docs" / "en" / "connectors.md").exists()
 
 
 def test_without_more_it_lies_beside_our_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -36,7 +36,10 @@ class ContactSync(models.Model):
     as long as the contact has this version.
     """
 
-    contact = models.ForeignKey(Contact, on_delete=models.CASCADE, related_name="links", verbose_name=_("contact"))
+    # The unique constraint below begins with the contact: an index of its own would only slow every update.
+    contact = models.ForeignKey(
+        Contact, on_delete=models.CASCADE, related_name="links", verbose_name=_("contact"), db_index=False
+    )
     connection = models.ForeignKey(
         Connection, on_delete=models.CASCADE, related_name="links", verbose_name=_("connection"), db_index=False
     )

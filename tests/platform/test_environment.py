@@ -130,6 +130,7 @@ def test_check_deploy_is_content_with_a_production_environment(tmp_path: Path) -
         "SECRET_KEY": "$0123456789-abcdefghijklmnopqrstuvwxyz-ABCDEFGHIJKLMNOPQRSTUVWXYZ",
         "CREDENTIAL_KEYS": "dGhpcy1rZXktaXMtZm9yLXRlc3RzLW9ubHktMDEyMzQ=",
         "SITE_URL": "https://crm.example.com",
+        "TRUSTED_PROXIES": "1",
         "DJANGO_SETTINGS_MODULE": "crmsync.settings",
     }
     command = [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"]

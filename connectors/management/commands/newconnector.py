@@ -1,4 +1,4 @@
-"""The first step of connecting a kind of system that the hub does not know yet; docs/connectors.md tells the others."""
+"""The first step of connecting a system that the hub does not know yet; docs/en/connectors.md tells the others."""
 
 from pathlib import Path
 from typing import Any
@@ -27,5 +27,5 @@ class Command(BaseCommand):
             raise CommandError(sentence, returncode=2) from e
         if options["verbosity"]:
             self.stdout.write(
-                _("Written to %(folder)s. docs/connectors.md tells what comes next.") % {"folder": folder}
+                _("Written to %(folder)s. docs/en/connectors.md tells what comes next.") % {"folder": folder}
             )

@@ -26,11 +26,16 @@ class Command(BaseCommand):
             sys.exit(1)
         shown = [one for one in found if options["all"] or one.level >= checks.ERROR or self.is_ours(one)]
         for one in sorted(shown, key=lambda message: -message.level):
-            label = "Error" if one.level >= checks.ERROR else "Warning"
-            self.stdout.write(f"{label} {one.id}: {one.msg}" + (f" {one.hint}" if one.hint else ""))
+            self.stdout.write(f"{label(one)} {one.id}: {one.msg}" + (f" {one.hint}" if one.hint else ""))
         if not shown:
             self.stdout.write("Nothing is wrong.")
         sys.exit(1 if any(one.level >= checks.ERROR for one in shown) else 0)
 
     def is_ours(self, message: checks.CheckMessage) -> bool:
         return str(message.id).startswith(OUR_APPS)
+
+
+def label(message: checks.CheckMessage) -> str:
+    if message.level >= checks.ERROR:
+        return "Error"
+    return "Warning" if message.level >= checks.WARNING else "Hint"

@@ -4,7 +4,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('syncjobs', '0012_unfinished_links_in_order'),
+        ('syncjobs', '0013_one_index_less'),
     ]
 
     operations = [
