@@ -48,6 +48,7 @@ _GROUPS: list[tuple[Any, list[Item]]] = [
                 gettext_lazy("Connections"), "cable", "connectors_connection_changelist", "connectors.view_connection"
             ),
             Item(gettext_lazy("Routes"), "route", "syncjobs_route_changelist", "syncjobs.view_route"),
+            Item(gettext_lazy("Plans"), "preview", "syncjobs_plan_changelist", "syncjobs.view_plan"),
             Item(
                 gettext_lazy("Mirror"), "table_view", "syncjobs_mirrorentity_changelist", "syncjobs.view_mirrorentity"
             ),

@@ -48,6 +48,7 @@ TEXTS = (
     _("Select all rows"),
     _("Select currency"),
     _("Select record"),
+    _("Select value"),
     _("System"),
     _("This item will be deleted."),
     _("This page yielded into no results. Create a new item or reset your filters."),

@@ -32,19 +32,17 @@ def plan(
     connection: Connection,
     *,
     trigger: str,
+    run: Run | None = None,
     limit: int | None = None,
     progress: Progress | None = None,
     only: Sequence[UUID] | None = None,
     opened: Callable[..., Connector] = connections.open_connector,
 ) -> Run:
-    """Plans what is due now, of some contacts `only`; links, contacts and the remote account stay as they are."""
-    run = runs.start(
-        connection,
-        RunKind.PUSH,
-        trigger=trigger,
-        dry_run=True,
-        total=min(queue.due_count(connection), limit or 1 << 31),
-    )
+    """Plans what is due now, of some contacts `only`; links, contacts and the remote account stay as they are.
+
+    `run` is one that `begin` has made before.
+    """
+    run = run or begin(connection, trigger=trigger, limit=limit)
     totals = Totals()
     with runs.held(run):
         try:
@@ -55,6 +53,10 @@ def plan(
                     _store(run, items)
                     if progress is not None:
                         progress(run, len(items))
+                    run.refresh_from_db(fields=["cancel_requested"])
+                    if run.cancel_requested:
+                        runs.finish(run, RunStatus.CANCELLED)
+                        break
             finally:
                 connector.close()
         except ApiError as e:
@@ -65,6 +67,12 @@ def plan(
             run.refresh_from_db()
             runs.finish(run, RunStatus.FAILED if run.failed else RunStatus.DONE)
     return run
+
+
+def begin(connection: Connection, *, trigger: str, limit: int | None = None) -> Run:
+    """The run that `plan` is to fill."""
+    total = min(queue.due_count(connection), limit or 1 << 31)
+    return runs.start(connection, RunKind.PUSH, trigger=trigger, dry_run=True, total=total)
 
 
 def lines(run: Run) -> Iterator[str]:

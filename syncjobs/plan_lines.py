@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from syncjobs.models import RunItem
 from syncjobs.route_runs import RouteRun
 from syncjobs.sentences import translated
+from syncjobs.sourcefields import label_of
 
 SHOWN = 50
 
@@ -42,6 +43,16 @@ def lines(done: RouteRun) -> Iterator[str]:
         yield _("… and %(count)d more; the run's page has all.") % {"count": len(plan) - SHOWN}
     if not plan:
         yield _("Nothing would change.")
+
+
+def differences_of(changes: Mapping[str, Sequence[Any]]) -> list[tuple[str, str, str]]:
+    """(field, before, after) for people; a field of ours by its name in the active language."""
+    return [(label_of(name), shown(before), shown(after)) for name, (before, after) in changes.items()]
+
+
+def shown(value: Any) -> str:
+    """One value in one line, "—" for none."""
+    return text_of(None if value in ("", [], {}) else value)
 
 
 def text_of(value: Any) -> str:

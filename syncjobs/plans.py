@@ -10,9 +10,10 @@ from typing import Any
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from connectors.core.errors import ApiError
 from connectors.core.metrics import Totals
 from syncjobs.errors import Refused
-from syncjobs.models import Plan, PlanDirection, Route, RunItem
+from syncjobs.models import Plan, PlanDirection, PlanStatus, Route, RunItem
 from syncjobs.rehearsal import rehearse_records
 from syncjobs.route_runs import RouteRun, run_records
 from syncjobs.scans import Filters, Scan, scan
@@ -61,8 +62,14 @@ def make(route: Route, direction: PlanDirection, filters: Filters, *, trigger: s
 
     `hasty`: one page of each list, and nobody is looked for beyond that. Raises Refused and ApiError.
     """
-    work, legs = Work(), []
-    for reverse in _legs(direction, filters):
+    return fill(Plan(route=route, direction=direction), filters, trigger=trigger, hasty=hasty)
+
+
+def fill(plan: Plan, filters: Filters, *, trigger: str, hasty: bool = False) -> Work:
+    """Makes a plan that so far has only its route and direction, and stores it. Raises Refused and ApiError."""
+    work, legs = Work(plan), []
+    route = plan.route
+    for reverse in _legs(PlanDirection(plan.direction), filters):
         start = route.destination if reverse else route.source
         found = scan(start, filters, most_pages=1 if hasty else None)
         done = rehearse_records(route, found.ids, trigger=trigger, reverse=reverse, hasty=hasty)
@@ -70,21 +77,56 @@ def make(route: Route, direction: PlanDirection, filters: Filters, *, trigger: s
         work.runs.append(done)
         records: dict[str, Steps] = {number: [] for number in found.ids} | steps_of(done)
         legs.append({"reverse": reverse, "runs": [run.pk for run in done.runs], "records": records})
-    work.plan = Plan.objects.create(route=route, direction=direction, legs=legs)
+    plan.legs, plan.status, plan.message = legs, PlanStatus.READY, work.stopped or ""
+    plan.save()
     return work
 
 
 def apply(plan: Plan, *, trigger: str) -> Work:
     """Carries out what the plan says, for the records of which it still holds. Raises Refused: a plan is good once."""
-    taken = Plan.objects.filter(pk=plan.pk, applied_at=None).update(applied_at=timezone.now())
-    if not taken:
+    take(plan)
+    return carry_out(plan, trigger=trigger)
+
+
+def take(plan: Plan) -> None:
+    """Keeps everybody else from carrying out the plan. Raises Refused when somebody has, and before it is made."""
+    stored = Plan.objects.filter(pk=plan.pk)
+    taken = stored.filter(status=PlanStatus.READY).update(
+        applied_at=timezone.now(), status=PlanStatus.APPLYING, message=""
+    )
+    if taken:
+        return
+    if stored.exclude(applied_at=None).exists():
         raise Refused(_("This plan has been carried out already."), "plan_applied", 409)
+    raise Refused(_("This plan could not be made, or is not made yet."), "plan_not_ready", 409)
+
+
+def give_back(plan: Plan, message: str) -> None:
+    """The plan that was taken has done nothing yet, and may be taken again; `message` says why."""
+    Plan.objects.filter(pk=plan.pk).update(applied_at=None, status=PlanStatus.READY, message=message)
+
+
+def carry_out(plan: Plan, *, trigger: str) -> Work:
+    """Carries out a plan that was taken. Raises Refused and ApiError; one that could not be begun is given back."""
     work = Work(plan)
-    # All legs are compared before the first is carried out: what one does would look like a change to the next.
-    unchanged = [_unchanged(plan, leg, work, trigger) for leg in plan.legs]
-    for leg, numbers in zip(plan.legs, unchanged, strict=True):
-        work.runs.append(run_records(plan.route, numbers, trigger=trigger, reverse=leg["reverse"]))
+    try:
+        # All legs are compared before the first is carried out: what one does would look like a change to the next.
+        unchanged = [_unchanged(plan, leg, work, trigger) for leg in plan.legs]
+        for leg, numbers in zip(plan.legs, unchanged, strict=True):
+            work.runs.append(run_records(plan.route, numbers, trigger=trigger, reverse=leg["reverse"]))
+    except (Refused, ApiError) as e:
+        if not work.runs:
+            give_back(plan, e.message)
+            raise
+        _note_end(plan, work, e.message)
+        raise
+    _note_end(plan, work, work.stopped or "")
     return work
+
+
+def _note_end(plan: Plan, work: Work, message: str) -> None:
+    runs = [run.pk for leg in work.runs for run in leg.runs]
+    Plan.objects.filter(pk=plan.pk).update(status=PlanStatus.APPLIED, runs=runs, skipped=work.skipped, message=message)
 
 
 def _unchanged(plan: Plan, leg: Mapping[str, Any], work: Work, trigger: str) -> list[str]:

@@ -102,7 +102,7 @@ def retry_one(contact_id: UUID, connection: Connection, *, reset: bool) -> Conta
 
 
 def retry_all(connection: Connection, *, reset: bool) -> int:
-    """Every failed link of a connection goes back to the queue: one statement."""
+    """Every failed link of a connection goes back to the queue: one statement. Raises Refused."""
     refuse_unsendable(connection)
     return _retry(connection, reset)
 
@@ -111,6 +111,13 @@ def retry_query(connection: Connection, contacts_sql: str, params: Sequence[Any]
     """The failed links of the contacts whose ids another statement selects."""
     inner, named = enqueue.with_names(contacts_sql, params)
     return _retry(connection, True, f"AND s.contact_id IN ({inner})", **named)
+
+
+def retry_run(run: Run) -> int:
+    """What failed in a run and is still failed goes back to the queue. Raises Refused."""
+    refuse_unsendable(run.connection)
+    failed = "SELECT contact_id FROM syncjobs_runitem WHERE run_id = %s AND action = 'fail'"
+    return retry_query(run.connection, failed, [run.pk])
 
 
 def failures(connection: Connection, limit: int) -> tuple[list[ContactSync], int]:

@@ -96,19 +96,21 @@ SOURCE_FIELDS: tuple[SourceField, ...] = (
 
 _LABELS = {field.key: field.label for field in SOURCE_FIELDS}
 _ATTRIBUTES = "attributes"
+# What the keys of attributes begin with.
+ATTRIBUTE = f"{_ATTRIBUTES}."
 
 
 def label_of(key: str) -> str:
     """What people call the field, in the active language; an attribute by its own name."""
     if key == _ATTRIBUTES:
         return _gettext("Attributes")
-    return str(_LABELS.get(key, key.removeprefix(f"{_ATTRIBUTES}.")))
+    return str(_LABELS.get(key, key.removeprefix(ATTRIBUTE)))
 
 
 def getter(key: str) -> Getter:
     """Reads the field `key` (or `attributes.NAME`). Raises KeyError for an unknown one."""
-    if key.startswith("attributes."):
-        name = key.removeprefix("attributes.")
+    if key.startswith(ATTRIBUTE):
+        name = key.removeprefix(ATTRIBUTE)
         return lambda contact: contact.attributes().get(name)
     if key in _NAMES:
         return _NAMES[key]

@@ -1,7 +1,7 @@
 """Which colour says what: the variants of badges, and the classes of cells."""
 
 from connectors.models import ConnectionState
-from syncjobs.models import EventStatus, RunItem, RunStatus, SubscriptionState
+from syncjobs.models import EventStatus, PlanStatus, RunItem, RunStatus, SubscriptionState
 from syncjobs.states import SyncStatus
 
 BADGES = {
@@ -51,4 +51,11 @@ SUBSCRIPTION_BADGES = {
     SubscriptionState.MISSING.value: "danger",
     SubscriptionState.DISABLED.value: "danger",
     SubscriptionState.OFF.value: "info",
+}
+PLAN_BADGES = {
+    PlanStatus.MAKING.value: "info",
+    PlanStatus.READY.value: "primary",
+    PlanStatus.APPLYING.value: "info",
+    PlanStatus.APPLIED.value: "success",
+    PlanStatus.FAILED.value: "danger",
 }

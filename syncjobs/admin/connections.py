@@ -13,30 +13,25 @@ from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_POST
-from unfold.admin import ModelAdmin, TabularInline
+from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
 from connectors import oauth
 from connectors import services as connections
 from connectors.core import registry
 from connectors.core.errors import ApiError
-from connectors.models import Connection, FieldRule, OAuthGrant
-from syncjobs import counts, runs, services
+from connectors.models import Connection, OAuthGrant
+from syncjobs import counts, plan_tasks, runs, schedule_words, services
 from syncjobs.admin import dashboard, instructions, subscriptions
 from syncjobs.admin.badges import STATES
 from syncjobs.admin.forms import form_class, setting_names
+from syncjobs.admin.mapping import MappingPages
+from syncjobs.admin.retrying import RETRY, retry
 from syncjobs.compat import signing_in
 from syncjobs.errors import Refused
 from syncjobs.pull import is_readable, refuse_unreadable
 from syncjobs.sentences import translated
 from syncjobs.states import SyncStatus
-
-
-class FieldRuleInline(TabularInline):
-    model = FieldRule
-    fields = ["ours", "theirs", "direction", "mode", "transform"]
-    extra = 0
-    tab = True
 
 
 @admin.register(Connection)
@@ -46,7 +41,6 @@ class ConnectionAdmin(ModelAdmin):
     list_display = ["name", "key", "system", "state_badge", "queue", "account", "enabled"]
     list_display_links = ["name", "key"]
     search_fields = ["key", "label"]
-    inlines = [FieldRuleInline]
     change_form_outer_before_template = "syncjobs/connection_actions.html"
     actions = None
 
@@ -78,9 +72,6 @@ class ConnectionAdmin(ModelAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: Connection | None = None) -> list[str]:
         return ["key"] if obj else []
 
-    def get_inlines(self, request: HttpRequest, obj: Connection | None) -> list[Any]:
-        return [FieldRuleInline] if obj else []
-
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         spec = registry.get(request.GET.get("connector", "")).spec
         taken = Connection.objects.filter(key=spec.slug).exists()
@@ -98,6 +89,8 @@ class ConnectionAdmin(ModelAdmin):
             shown |= {"can_connect": True, "is_connected": OAuthGrant.objects.filter(connection=found).exists()}
         if found is not None and found.connector in registry.all_connectors():
             shown |= {"can_pull": is_readable(found), "can_push": registry.is_writable(found.connector)}
+            shown |= {"every": schedule_words.every(found.interval), "failed": _failed(found)}
+            shown["may_retry"] = request.user.has_perm(RETRY)
             shown |= subscriptions.panel(found)
         return super().change_view(request, object_id, form_url, {**(extra_context or {}), **shown})
 
@@ -121,11 +114,14 @@ class ConnectionAdmin(ModelAdmin):
         return [
             path("<int:pk>/test/", view(require_POST(self.test_view)), name="connection_test"),
             path("<int:pk>/push/", view(require_POST(self.push_view)), name="connection_push"),
+            path("<int:pk>/dry-run/", view(require_POST(self.dry_run_view)), name="connection_dry_run"),
+            path("<int:pk>/retry/", view(require_POST(self.retry_view)), name="connection_retry"),
             path("<int:pk>/pull/", view(require_POST(self.pull_view)), name="connection_pull"),
             path("<int:pk>/connect/", view(require_GET(self.connect_view)), name="connection_connect"),
             path("status/", view(dashboard.status_view), name="dashboard_status"),
             path("instructions/<slug:slug>/", view(require_GET(self.instructions_view)), name="instructions"),
             *subscriptions.patterns(view, self._for_change),
+            *MappingPages(self).patterns(view),
             *super().get_urls(),
         ]
 
@@ -164,6 +160,22 @@ class ConnectionAdmin(ModelAdmin):
         self.message_user(request, _("The push has been started."), messages.SUCCESS)
         return redirect(reverse("admin:syncjobs_run_changelist") + f"?connection__id__exact={pk}")
 
+    def dry_run_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Has a worker say what a push would do, and leads to what it says."""
+        connection = self._for_change(request, pk)
+        try:
+            run = plan_tasks.start_dry_run(connection, by=request.user.get_username())
+        except Refused as refused:
+            self.message_user(request, str(refused), messages.ERROR)
+            return redirect(reverse("admin:connectors_connection_change", args=[pk]))
+        return redirect(reverse("admin:syncjobs_run_change", args=[run.pk]))
+
+    def retry_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Queues every failed link of the connection again, with its attempts counted anew."""
+        connection = get_object_or_404(Connection, pk=pk)
+        retry(request, connection, lambda: services.retry_all(connection, reset=True))
+        return redirect(reverse("admin:connectors_connection_change", args=[pk]))
+
     def pull_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Starts to read what the system holds into the hub."""
         connection = self._for_change(request, pk)
@@ -199,3 +211,7 @@ class ConnectionAdmin(ModelAdmin):
     def queue(self, connection: Connection) -> str:
         stats: counts.Stats = connection.stats  # type: ignore[attr-defined]
         return f"{stats.of(SyncStatus.QUEUED)} · {stats.of(SyncStatus.ERROR)}"
+
+
+def _failed(connection: Connection) -> int:
+    return counts.stats(connection).of(SyncStatus.ERROR)

@@ -19,6 +19,7 @@ from connectors.models import Connection
 from contacts import admin_extensions
 from contacts.models import Contact
 from syncjobs import enqueue, services
+from syncjobs.admin import retrying
 from syncjobs.admin.badges import BADGES
 from syncjobs.admin.contact_panel import render_panel
 from syncjobs.errors import Refused
@@ -123,10 +124,7 @@ def _queue_action(connection: Connection) -> Action:
 
 def _retry_action(connection: Connection) -> Action:
     def retry(model_admin: Any, request: HttpRequest, queryset: QuerySet) -> None:
-        _require_change(request)
-        retried = services.retry_query(connection, *_ids(queryset))
-        text = _("%(n)d failed contacts are queued again for %(crm)s.") % {"n": retried, "crm": connection}
-        model_admin.message_user(request, text, messages.SUCCESS if retried else messages.WARNING)
+        retrying.retry(request, connection, lambda: services.retry_query(connection, *_ids(queryset)))
 
     return retry
 

@@ -7,6 +7,7 @@ from typing import Any
 from django import forms
 from django.conf import settings
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from unfold.widgets import (
     UnfoldAdminPasswordWidget,
     UnfoldAdminSelectWidget,
@@ -20,6 +21,8 @@ from connectors.core.netguard import AllowedHosts, check_url
 from connectors.core.types import ConfigField, ConfigKind, ConnectorSpec
 from connectors.environment import SettingInvalid, parse_setting, values_from_environment
 from connectors.models import Connection
+from syncjobs import schedule_words
+from syncjobs.admin.interval_fields import IntervalField
 from syncjobs.sentences import translated
 
 PREFIX = "setting_"
@@ -29,6 +32,7 @@ class ConnectionForm(forms.ModelForm):
     """Settings of the spec as fields; a secret is written only, and left as it is when nothing is typed."""
 
     spec: ConnectorSpec
+    interval_minutes = IntervalField(label=gettext_lazy("Pushes every"), required=False)
 
     class Meta:
         model = Connection
@@ -36,6 +40,9 @@ class ConnectionForm(forms.ModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        if "interval_minutes" in self.fields:
+            usual = schedule_words.every(Connection(connector=self.spec.slug).interval)
+            self.fields["interval_minutes"].help_text = _("Empty: %(every)s.") % {"every": usual}
         stored = {**self.instance.config, **self.instance.secrets}
         given = values_from_environment(self.spec) if self.instance.from_environment else {}
         for config_field in self.spec.config:

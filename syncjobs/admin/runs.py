@@ -1,4 +1,4 @@
-"""Runs in the admin: counters, and every record's outcome in words."""
+"""Runs in the admin: counters, progress, stopping, taking back, and what failed once more."""
 
 from __future__ import annotations
 
@@ -6,24 +6,33 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_GET, require_POST
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownFilter
 from unfold.decorators import display
 
-from contacts.models import Contact
 from syncjobs import overview, progress, runs, services
-from syncjobs.admin.badges import ACTION_BADGES, RUN_BADGES
+from syncjobs.admin.badges import RUN_BADGES
 from syncjobs.admin.dashboard import strip
 from syncjobs.admin.readonly import ReadOnlyAdmin
+from syncjobs.admin.retrying import RETRY, retry
+from syncjobs.admin.run_outcomes import ACTION, RUN, download, download_url
 from syncjobs.errors import Refused
-from syncjobs.models import Run, RunItem, RunStatus
+from syncjobs.models import Run, RunItem, RunKind, RunStatus
 from syncjobs.sentences import translated
+
+_ACTION_OF = {
+    "created": RunItem.Action.CREATE.value,
+    "skipped": RunItem.Action.SKIP.value,
+    "failed": RunItem.Action.FAIL.value,
+    "conflicts": RunItem.Action.CONFLICT.value,
+    "deleted": RunItem.Action.DELETE.value,
+}
 
 
 @admin.register(Run)
@@ -48,6 +57,8 @@ class RunAdmin(ReadOnlyAdmin):
         return [
             path("<int:pk>/cancel/", cancel, name="run_cancel"),
             path("<int:pk>/undo/", self.admin_site.admin_view(require_POST(self.undo_view)), name="run_undo"),
+            path("<int:pk>/retry/", self.admin_site.admin_view(require_POST(self.retry_view)), name="run_retry"),
+            path("<int:pk>/outcomes.csv", self.admin_site.admin_view(require_GET(self.csv_view)), name="run_outcomes"),
             path("<int:pk>/progress/", self.admin_site.admin_view(self.progress_view), name="run_progress"),
             *super().get_urls(),
         ]
@@ -98,6 +109,18 @@ class RunAdmin(ReadOnlyAdmin):
             return redirect(reverse("admin:syncjobs_run_change", args=[pk]))
         return redirect(reverse("admin:syncjobs_run_change", args=[made.pk]))
 
+    def retry_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Queues again what failed in the run and has not been sent since."""
+        run = get_object_or_404(Run.objects.select_related("connection"), pk=pk)
+        retry(request, run.connection, lambda: services.retry_run(run))
+        return redirect(reverse("admin:syncjobs_run_change", args=[pk]))
+
+    def csv_view(self, request: HttpRequest, pk: int) -> HttpResponseBase:
+        """Every record's outcome as a file."""
+        if not request.user.has_perm("syncjobs.view_runitem"):
+            raise PermissionDenied
+        return download(request, pk)
+
     @display(description=gettext_lazy("run"), ordering="id")
     def title(self, run: Run) -> str:
         name = f"{run} {run.entity}".rstrip()
@@ -117,59 +140,23 @@ class RunAdmin(ReadOnlyAdmin):
         return format_html('<a class="text-primary-600 underline" href="{}">{}</a>', url, _("every record"))
 
 
-@admin.register(RunItem)
-class RunItemAdmin(ReadOnlyAdmin):
-    list_display = ["who", "result", "reason", "what", "external_id", "at"]
-    list_display_links = None
-    list_filter = [("action", ChoicesDropdownFilter)]
-    list_filter_submit = True
-
-    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
-        return lookup in ("run__id__exact", "contact_id") or super().lookup_allowed(lookup, value, request)
-
-    def get_changelist_instance(self, request: HttpRequest) -> Any:
-        changelist = super().get_changelist_instance(request)
-        ids = [item.contact_id for item in changelist.result_list if item.contact_id]
-        names = {c.pk: str(c) for c in Contact.objects.defer("search").filter(pk__in=ids)}
-        for item in changelist.result_list:
-            item.contact_name = names.get(item.contact_id, str(item.contact_id))
-        return changelist
-
-    @display(description=gettext_lazy("contact"))
-    def who(self, item: RunItem) -> str:
-        if item.contact_id is None:
-            return "–"
-        name = item.contact_name  # type: ignore[attr-defined]
-        url = reverse("admin:contacts_contact_change", args=[item.contact_id])
-        return format_html('<a class="text-primary-600 underline" href="{}">{}</a>', url, name)
-
-    @display(description=gettext_lazy("result"), label=ACTION_BADGES)
-    def result(self, item: RunItem) -> tuple[str, str]:
-        return item.action, item.get_action_display()
-
-    @display(description=gettext_lazy("in words"))
-    def reason(self, item: RunItem) -> str:
-        return translated(item.message)
-
-    @display(description=gettext_lazy("fields"))
-    def what(self, item: RunItem) -> str:
-        return ", ".join(item.fields)
-
-
 def progress_context(request: HttpRequest, run: Run) -> dict[str, Any]:
     """What the run's cards and bar show."""
     names = ("created", "updated", "unchanged", "skipped", "failed", "conflicts", "deleted")
     traffic = ("requests", "retries", "rate_limit_hits")
     may_change, running = request.user.has_perm("connectors.change_connection"), run.status == RunStatus.RUNNING
     changed_something = bool(run.created or run.updated) and not run.dry_run
+    failed = bool(run.failed) and run.kind == RunKind.PUSH and not run.dry_run
     return {
         "run": run,
         "running": running,
         "variant": RUN_BADGES[run.status],
         "progress": progress.of(run),
         "message": translated(run.message),
-        "results": [_counter(run, name) for name in names],
+        "results": [{**_counter(run, name), "url": _outcomes(run, name)} for name in names],
         "traffic": [_counter(run, name) for name in traffic],
+        "download_url": download_url(run),
+        "may_retry": failed and not running and request.user.has_perm(RETRY),
         "may_stop": may_change,
         "may_undo": may_change and changed_something and not running,
     }
@@ -178,3 +165,11 @@ def progress_context(request: HttpRequest, run: Run) -> dict[str, Any]:
 def _counter(run: Run, name: str) -> dict[str, Any]:
     label = getattr(Run._meta.get_field(name), "verbose_name", name)
     return {"name": name, "label": label, "count": getattr(run, name)}
+
+
+def _outcomes(run: Run, name: str) -> str:
+    """The list of the records that a counter counts; "" where nothing is counted, or they are only counted."""
+    action = _ACTION_OF.get(name)
+    if action is None or not getattr(run, name):
+        return ""
+    return reverse("admin:syncjobs_runitem_changelist") + f"?{RUN}={run.pk}&{ACTION}={action}"

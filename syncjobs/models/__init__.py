@@ -5,7 +5,7 @@ from syncjobs.models.counts import LinkCount, RunCount
 from syncjobs.models.inbox import EventStatus, InboundEvent, Subscription, SubscriptionState
 from syncjobs.models.links import ContactSync, SyncSnapshot
 from syncjobs.models.mirror import MirrorColumn, MirrorEntity, SchemaChange
-from syncjobs.models.plans import Plan, PlanDirection
+from syncjobs.models.plans import Plan, PlanDirection, PlanStatus
 from syncjobs.models.reviews import ReviewItem
 from syncjobs.models.routes import Cursor, OnDelete, Policy, Route, Scanned, Stray, StrayKey
 from syncjobs.models.runs import Run, RunItem, RunKind, RunMode, RunStatus
@@ -23,6 +23,7 @@ __all__ = [
     "OnDelete",
     "Plan",
     "PlanDirection",
+    "PlanStatus",
     "Policy",
     "ReviewItem",
     "Route",

@@ -15,16 +15,36 @@ class PlanDirection(models.TextChoices):
     BOTH = "both", _("both ways")
 
 
+class PlanStatus(models.TextChoices):
+    MAKING = "making", _("being made")
+    READY = "ready", _("ready")
+    APPLYING = "applying", _("being carried out")
+    APPLIED = "applied", _("carried out")
+    FAILED = "failed", _("could not be made")
+
+
 class Plan(models.Model):
     """What a route would do with some records.
 
     `legs` is a list of {"reverse": against the route's direction, "runs": the dry runs, "records": {id: what was to
     happen to the record, as `plans.steps_of` tells it}}. `applied_at` is set once: a plan is carried out one time.
+    Then `runs` are the ids of the runs that did it, and `skipped` are, by id, the records that had changed since, each
+    with the sentence that says so. `message` says what kept it from being made or carried out.
     """
 
     route = models.ForeignKey(Route, on_delete=models.CASCADE, related_name="plans", verbose_name=_("route"))
     direction = models.CharField(_("direction"), max_length=14, choices=PlanDirection.choices)
+    status = models.CharField(
+        _("status"),
+        max_length=8,
+        choices=PlanStatus.choices,
+        default=PlanStatus.READY,
+        db_default=PlanStatus.READY.value,
+    )
+    message = models.TextField(_("message"), blank=True, default="", db_default="")
     legs = models.JSONField(default=list)
+    runs = models.JSONField(default=list)
+    skipped = models.JSONField(default=dict)
     created_at = models.DateTimeField(_("made"), default=timezone.now)
     applied_at = models.DateTimeField(_("carried out"), null=True)
 

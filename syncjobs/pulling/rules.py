@@ -31,6 +31,7 @@ _ATTRIBUTE = "attributes."
 _TELLING = ("first_name", "last_name", "middle_name", "company", "emails", "phones")
 _SINGLE_POINTS = ("email", "phone")
 _POINTS = {"email": "emails", "emails": "emails", "phone": "phones", "phones": "phones"}
+_TAKEN = frozenset({*TEXT_FIELDS, *REFERENCE_FIELDS, "birth_date", *_POINTS})
 
 
 @dataclass(slots=True)
@@ -169,6 +170,11 @@ class PullRules:
     def _phone(self, given: MultiValue, primary: bool) -> Point:
         phone = normalize_phone(given.value[: VALUE_LIMIT * 2], self._region)
         return Point(phone.value, phone.raw, given.label[:LABEL_LIMIT], primary)
+
+
+def is_taken(ours: str) -> bool:
+    """Whether a pull can give the field a value: one that is made of others cannot be taken apart."""
+    return ours in _TAKEN or ours.startswith(_ATTRIBUTE)
 
 
 def point_field(ours: str) -> str | None:

@@ -23,6 +23,7 @@ from syncjobs.models import (
     ContactSync,
     InboundEvent,
     MirrorEntity,
+    Plan,
     ReviewItem,
     Route,
     RunItem,
@@ -53,6 +54,7 @@ def rows(connection: Connection, owner: User) -> dict[str, Any]:
     second = Connection.objects.create(key="second", connector=connection.connector)
     run = runs.start(connection, RunKind.PUSH, trigger="test")
     mirror = MirrorEntity.objects.create(connection=connection, entity="contacts")
+    route = Route.objects.create(source=connection, destination=second)
     times = {"started": timezone.now(), "stopped": timezone.now(), "func": "builtins.print"}
     token, _plain = ApiToken.objects.issue(owner, "of somebody")
     made = [
@@ -64,7 +66,8 @@ def rows(connection: Connection, owner: User) -> dict[str, Any]:
         InboundEvent.objects.create(connection=connection, event_type="contact.update", body=b"{}", digest=b"1"),
         ReviewItem.objects.create(connection=connection, kind="conflict", contact_id=one.pk, field="last_name"),
         RunItem.objects.create(run=run, contact_id=one.pk, action="skip"),
-        Route.objects.create(source=connection, destination=second),
+        route,
+        Plan.objects.create(route=route, direction="both"),
         SchemaChange.objects.create(mirror=mirror, kind=SchemaChange.Kind.values[0]),
         AuditEntry.objects.latest("id"),
         Schedule.objects.create(name="nothing", func="builtins.print"),

@@ -14,7 +14,7 @@ from contacts import duplicates, services
 from contacts.models import Duplicate
 from contacts.records import ContactRecord, Point
 from syncjobs import enqueue, runs
-from syncjobs.models import Alert, AlertKind, InboundEvent, ReviewItem, Route, RunItem, RunKind, RunStatus
+from syncjobs.models import Alert, AlertKind, InboundEvent, Plan, ReviewItem, Route, RunItem, RunKind, RunStatus
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
@@ -36,6 +36,9 @@ def paths(connection: Connection, make_people: Callable[[int], Any]) -> dict[str
     Alert.objects.create(connection=connection, kind=AlertKind.FAILURES, facts={"failed": 30, "tried": 40})
     second = Connection.objects.create(key="second", connector=connection.connector)
     route = Route.objects.create(source=connection, destination=second)
+    steps = [{"connection": "second", "action": "update", "external_id": "7", "reason": "", "changes": {"a": [1, 2]}}]
+    legs = [{"reverse": False, "runs": [], "records": {"7001": steps, "7002": []}}]
+    plan = Plan.objects.create(route=route, direction="both", legs=legs)
     for name in ("Cy", ""):
         emails = (Point("cy@example.com", "cy@example.com", primary=True),)
         services.create(ContactRecord(first_name=name, last_name="Elm", emails=emails), source="test")
@@ -54,6 +57,9 @@ def paths(connection: Connection, make_people: Callable[[int], Any]) -> dict[str
         "new connection": "/admin/connectors/connection/add/",
         "routes": f"{jobs}/route/",
         "route": f"{jobs}/route/{route.pk}/change/",
+        "field mapping": f"/admin/connectors/connection/{connection.pk}/mapping/",
+        "plans": f"{jobs}/plan/",
+        "plan": f"{jobs}/plan/{plan.pk}/change/",
         "mirror": f"{jobs}/mirrorentity/",
         "runs": f"{jobs}/run/",
         "run": f"{jobs}/run/{run.pk}/change/",

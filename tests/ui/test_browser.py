@@ -10,16 +10,29 @@ import pytest
 from django.utils import timezone
 from playwright.sync_api import expect
 
+from connectors.core.clock import ManualClock
 from connectors.core.testing import SandboxServer
 from connectors.models import Connection, ConnectionState
 from contacts.models import Contact
 from syncjobs import runs
-from syncjobs.models import ContactSync, Run, RunKind, RunStatus
+from syncjobs.models import ContactSync, Plan, Route, Run, RunKind, RunStatus
 from syncjobs.states import ERROR, SyncStatus
+from tests.engine.pair import Pair
 from tests.ui.conftest import PASSWORD, SLUG
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 CONTACTS = "/admin/contacts/contact/"
+PLANNED = {
+    "7001": [
+        {
+            "connection": "other",
+            "action": "update",
+            "external_id": "x7001",
+            "reason": "",
+            "changes": {"company": ["", "W" * 90]},
+        }
+    ]
+}
 Visit = Callable[..., Any]
 Person = Callable[[str], Any]
 
@@ -183,6 +196,9 @@ def test_every_page_fits_and_works(
 ) -> None:
     contact = make_people(3)[0]
     run = runs.start(connection, RunKind.PUSH, trigger="test", total=3)
+    other = Connection.objects.create(key="other", connector=connection.connector)
+    route = Route.objects.create(source=connection, destination=other, interval_minutes=2, full_times="08:00, 20:00")
+    plan = Plan.objects.create(route=route, direction="both", legs=[{"reverse": False, "runs": [], "records": PLANNED}])
     visitor = visit(person("administrator"), **look)
     paths = {
         "dashboard": "/admin/",
@@ -193,6 +209,10 @@ def test_every_page_fits_and_works(
         "connection": f"/admin/connectors/connection/{connection.pk}/change/",
         "run": f"/admin/syncjobs/run/{run.pk}/change/",
         "runs": "/admin/syncjobs/run/",
+        "outcomes": f"/admin/syncjobs/runitem/?run__id__exact={run.pk}",
+        "mapping": f"/admin/connectors/connection/{connection.pk}/mapping/",
+        "plan": f"/admin/syncjobs/plan/{plan.pk}/change/",
+        "route": f"/admin/syncjobs/route/{plan.route_id}/change/",
     }
     for name, path in paths.items():
         page = visitor.open(path)
@@ -208,3 +228,54 @@ def test_everybody_chooses_a_language(visit: Visit, person: Person) -> None:
     page.locator("#nav-sidebar-inner").get_by_text("viewer@example.com").click()
     page.get_by_role("button", name="Русский").click()
     expect(page.locator("#nav-sidebar-apps").get_by_text("Контакты")).to_be_visible()
+
+
+def test_a_field_is_mapped_and_tried_on_a_contact(
+    visit: Visit, person: Person, connection: Connection, make_people: Any
+) -> None:
+    make_people(1)
+    Contact.objects.update(job_title="Gardener")
+    connection.rules.filter(ours="job_title").delete()
+    rules = connection.rules.count()
+    visitor = visit(person("administrator"))
+    page = visitor.open(f"/admin/connectors/connection/{connection.pk}/change/")
+    page.get_by_role("link", name="Field mapping").click()
+    page.get_by_role("button", name="Read their fields").click()
+    expect(page.get_by_text("fields have been read")).to_be_visible()
+    page.get_by_role("button", name="Add a rule").click()
+    row = page.get_by_role("group", name=f"Rule {rules + 1}", exact=True)
+    row.get_by_label("Our field").focus()
+    page.keyboard.type("Job ti")
+    free = page.locator(f"[name=rules-{rules}-theirs] option[value]").evaluate_all("all => all.map(one => one.value)")
+    taken = set(connection.rules.values_list("theirs", flat=True))
+    row.get_by_label("Their field").select_option(next(key for key in free if key and key not in taken))
+    row.get_by_label("direction").select_option("push")
+    page.get_by_label("Name, e-mail or phone").press_sequentially("ann0")
+    page.locator("#found").get_by_role("button", name="Ann0").click()
+    expect(page.locator("#trial tbody tr")).to_have_count(rules + 1)
+    expect(page.locator("#trial tbody tr").last.locator(".crmsync-differs")).to_have_text("Gardener")
+    assert connection.rules.count() == rules
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_text("The field rules are saved.")).to_be_visible()
+    assert connection.rules.get(ours="job_title").direction == "push"
+
+
+def test_a_plan_is_made_looked_at_and_applied(visit: Visit, person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    pair = Pair(ManualClock(), monkeypatch, "google", "hubspot")
+    pair.one.create("ann@example.com", first_name="Ann", last_name="Bell")
+    pair.one.create("bob@example.com", first_name="Bob", last_name="Reed")
+    visitor = visit(person("operator"), width=390)
+    page = visitor.open(f"/admin/syncjobs/route/{pair.route.pk}/change/")
+    page.get_by_label("How many records").select_option("200")
+    page.get_by_role("button", name="Dry run").click()
+    plan = page.locator("#plan")
+    expect(plan).to_contain_text("Bell Ann")
+    assert pair.other.count() == 0
+    plan.get_by_role("link", name="create · 2").click()
+    expect(page.locator("#plan tbody")).to_have_count(2)
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    page.get_by_role("button", name="Apply exactly this").click()
+    expect(page.get_by_text("The plan is being carried out.")).to_be_visible()
+    expect(page.locator("#plan")).to_contain_text("Carried out by")
+    expect(page.get_by_role("button", name="Apply exactly this")).to_have_count(0)
+    assert pair.other.count() == 2

@@ -17,11 +17,13 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from connectors.models import Connection, ConnectionState, OAuthGrant
+from connectors import remote_fields
+from connectors.core.types import FieldSpec
+from connectors.models import Connection, ConnectionState, FieldRule, OAuthGrant
 from contacts.models import Contact
 from crmsync.models import Heartbeat
 from syncjobs import enqueue, runs
-from syncjobs.models import ContactSync, Run, RunItem, RunKind, RunStatus
+from syncjobs.models import ContactSync, Plan, Route, Run, RunItem, RunKind, RunStatus
 from syncjobs.states import SyncStatus
 
 pytestmark = pytest.mark.django_db
@@ -79,6 +81,20 @@ def test_the_dashboard_costs_the_same_for_two_connections(browser: Client, conne
     one = statements(browser, reverse("admin:dashboard_status"))
     Connection.objects.create(key="second", connector=connection.connector)
     assert len(statements(browser, reverse("admin:dashboard_status"))) == len(one)
+
+
+def test_more_rules_and_records_cost_no_more_statements(
+    browser: Client, connection: Connection, make_people: Any
+) -> None:
+    plan = planned(connection)
+    mapping, shown = reverse("admin:mapping", args=[connection.pk]), f"/admin/syncjobs/plan/{plan.pk}/change/"
+    few = [len(statements(browser, page)) for page in (mapping, shown)]
+    FieldRule.objects.bulk_create(
+        FieldRule(connection=connection, ours=f"attributes.a{n}", theirs=f"F{n}") for n in range(30)
+    )
+    records = plan.legs[0]["records"]
+    Plan.objects.update(legs=[{**plan.legs[0], "records": {str(n): records["n-update"] for n in range(120)}}])
+    assert [len(statements(browser, page)) for page in (mapping, shown)] == few
 
 
 def test_all_that_match_are_queued_by_one_statement(browser: Client, connection: Connection, make_people: Any) -> None:
@@ -189,12 +205,14 @@ def seen(page: str) -> str:
      "connectors_connection_changelist", "connectors_connection_add", "syncjobs_run_changelist",
      "syncjobs_contactsync_changelist", "syncjobs_runitem_changelist", "crmsync_apitoken_changelist",
      "syncjobs_inboundevent_changelist", "crmsync_apitoken_add", "auth_user_changelist",
-     "django_q_schedule_changelist", "django_q_ormq_changelist"],
+     "django_q_schedule_changelist", "django_q_ormq_changelist", "syncjobs_route_changelist", "syncjobs_route_add",
+     "syncjobs_plan_changelist"],
 )  # fmt: skip
 def test_no_english_is_left_on_a_russian_page(
     browser: Client, connection: Connection, make_people: Any, page: str
 ) -> None:
     fill(connection, make_people(2))
+    planned(connection)
     assert leftovers(browser, reverse(f"admin:{page}")) == []
 
 
@@ -203,13 +221,28 @@ def test_no_english_is_left_on_a_page_of_one_thing(browser: Client, connection: 
     fill(connection, [contact])
     Connection.objects.update(state=ConnectionState.NEEDS_ATTENTION, state_message="The record is gone (HTTP 410).")
     run = RunItem.objects.get().run_id
+    plan = planned(connection)
+    remote_fields.store(connection, "contacts", [FieldSpec("LOST", "Lost", read_only=True), FieldSpec("KEPT", "Kept")])
+    assert leftovers(browser, reverse("admin:mapping", args=[connection.pk])) == []
     for name, pk in {
         "connectors_connection": connection.pk,
         "contacts_contact": contact.pk,
         "syncjobs_run": run,
+        "syncjobs_plan": plan.pk,
+        "syncjobs_route": plan.route_id,
         "syncjobs_contactsync": ContactSync.objects.get().pk,
     }.items():
         assert leftovers(browser, reverse(f"admin:{name}_change", args=[pk])) == [], name
+
+
+def planned(connection: Connection) -> Plan:
+    """A plan of a route with a record for every action."""
+    other = Connection.objects.create(key="other", connector=connection.connector)
+    route = Route.objects.create(source=connection, destination=other, interval_minutes=120, full_times="08:00")
+    step = {"connection": "other", "external_id": "7", "reason": "", "changes": {"company": ["", "Oak"]}}
+    records = {f"n-{action}": [{**step, "action": action}] for action in RunItem.Action.values} | {"none": []}
+    legs = [{"reverse": False, "runs": [], "records": records}]
+    return Plan.objects.create(route=route, direction="both", legs=legs, skipped={"9": "It names no record."})
 
 
 def leftovers(client: Client, path: str) -> list[str]:
