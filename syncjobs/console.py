@@ -2,23 +2,48 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TextIO
 
 import orjson
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import translation
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 from tqdm import tqdm
 
 from connectors import services as connections
 from connectors.models import Connection
 from syncjobs.models import Run, RunStatus
 from syncjobs.route_runs import RouteRun, line
+from syncjobs.sentences import translated
 
 DONE, SOME_FAILED, REFUSED = 0, 1, 2
-COUNTERS = (
-    "created", "updated", "unchanged", "skipped", "failed", "conflicts", "requests", "retries", "rate_limit_hits",
-)  # fmt: skip
+WORDS = {
+    "created": gettext_noop("created"),
+    "updated": gettext_noop("updated"),
+    "unchanged": gettext_noop("unchanged"),
+    "skipped": gettext_noop("skipped"),
+    "failed": gettext_noop("failed"),
+    "conflicts": gettext_noop("conflicts"),
+    "requests": gettext_noop("requests"),
+    "retries": gettext_noop("retries"),
+    "rate_limit_hits": gettext_noop("rate limit hits"),
+}
+COUNTERS = tuple(WORDS)
+
+
+def spoken() -> Any:
+    """The language of whoever sits at the terminal, as the locale says, while something is printed.
+
+    Not while a command works: what it stores is read by others.
+    """
+    named = next(filter(None, map(os.environ.get, ("LC_ALL", "LC_MESSAGES", "LANG"))), "")
+    known = dict(settings.LANGUAGES)
+    return translation.override(named[:2] if named[:2] in known else settings.LANGUAGE_CODE)
 
 
 class SyncCommand(BaseCommand):
@@ -29,10 +54,11 @@ class SyncCommand(BaseCommand):
 
     def connection(self, key: str) -> Connection:
         """The connection of a key; exits with 2 and the list of known ones."""
-        try:
-            return connections.by_key(key)
-        except connections.ConnectionProblem as problem:
-            raise CommandError(str(problem), returncode=REFUSED) from None
+        with spoken():
+            try:
+                return connections.by_key(key)
+            except connections.ConnectionProblem as problem:
+                raise CommandError(str(problem), returncode=REFUSED) from None
 
     def conclude(self, run: Run, options: dict[str, Any]) -> None:
         """Prints how the run went and exits with the fitting code."""
@@ -42,7 +68,7 @@ class SyncCommand(BaseCommand):
         else:
             self.stdout.write(summary(run))
         if run.status == RunStatus.STOPPED:
-            raise CommandError(run.message, returncode=REFUSED)
+            raise CommandError(said(run), returncode=REFUSED)
         if run.failed or run.conflicts:
             sys.exit(SOME_FAILED)
 
@@ -60,7 +86,7 @@ class SyncCommand(BaseCommand):
             self.stdout.writelines(f"{run.entity}: {summary(run)}\n" for run in runs)
         stopped = [run for run in runs if run.status == RunStatus.STOPPED]
         if stopped:
-            raise CommandError("\n".join(run.message for run in stopped), returncode=REFUSED)
+            raise CommandError("\n".join(map(said, stopped)), returncode=REFUSED)
         if any(run.failed or run.conflicts for run in runs):
             sys.exit(SOME_FAILED)
 
@@ -70,14 +96,10 @@ class SyncCommand(BaseCommand):
         if options["json"]:
             self.stdout.write(orjson.dumps(told).decode())
         else:
-            parts = [f"{told[name]} {name.replace('_', ' ')}" for name in COUNTERS if told[name]]
-            parts += [f"{done.deleted} deleted"] if done.deleted else []
-            runs = ", ".join(str(run.pk) for run in done.runs)
-            words = ", ".join(parts) or "nothing was due"
-            self.stdout.write(f"Runs {runs}: {words}, in {told['duration_ms'] / 1000:.1f} s.")
-            self.stdout.writelines(run.message for run in done.runs if run.message and run is not done.stopped)
+            self.stdout.write(route_summary(done, told))
+            self.stdout.writelines(said(run) for run in done.runs if run.message and run is not done.stopped)
         if done.stopped is not None:
-            raise CommandError(done.stopped.message, returncode=REFUSED)
+            raise CommandError(said(done.stopped), returncode=REFUSED)
         if told["failed"] or told["conflicts"]:
             sys.exit(SOME_FAILED)
 
@@ -90,12 +112,38 @@ def counters(run: Run) -> dict[str, Any]:
 
 
 def summary(run: Run) -> str:
-    told = [f"{getattr(run, name)} {name.replace('_', ' ')}" for name in COUNTERS if getattr(run, name)]
-    seconds = counters(run)["duration_ms"] / 1000
-    lines = [f"Run {run.pk}: {', '.join(told) or 'nothing was due'}, in {seconds:.1f} s."]
+    """How the run went, for whoever sits at the terminal."""
+    told = counters(run)
+    with spoken():
+        words = {"run": run.pk, "told": in_words(told), "seconds": f"{told['duration_ms'] / 1000:.1f}"}
+        lines = [_("Run %(run)s: %(told)s, in %(seconds)s s.") % words]
     if run.message and run.status != RunStatus.STOPPED:
-        lines.append(run.message)
+        lines.append(said(run))
     return "\n".join(lines)
+
+
+def route_summary(done: RouteRun, told: dict[str, Any]) -> str:
+    """How the runs of a route went; `told` is their line of counters."""
+    with spoken():
+        deleted = [f"{done.deleted} {_('deleted')}"] if done.deleted else []
+        words = {
+            "runs": ", ".join(str(run.pk) for run in done.runs),
+            "told": in_words(told, deleted),
+            "seconds": f"{told['duration_ms'] / 1000:.1f}",
+        }
+        return _("Runs %(runs)s: %(told)s, in %(seconds)s s.") % words
+
+
+def in_words(told: Mapping[str, Any], more: Sequence[str] = ()) -> str:
+    """The counters that are not zero, in the active language."""
+    parts = [f"{told[name]} {_(word)}" for name, word in WORDS.items() if told[name]]
+    return ", ".join([*parts, *more]) or _("nothing was due")
+
+
+def said(run: Run) -> str:
+    """The run's message, for whoever sits at the terminal."""
+    with spoken():
+        return translated(run.message)
 
 
 def progress_bar(

@@ -109,3 +109,22 @@ def test_a_dry_run_decides_what_the_push_then_does(destination: Destination, mak
     planned = json.loads(said("push", key, "--dry-run", "--json")[0])
     done = json.loads(said("push", key, "--json")[0])
     assert (planned["created"], planned["updated"]) == (done["created"], done["updated"])
+
+
+@pytest.mark.parametrize(
+    ("locale", "queued", "pushed"),
+    [
+        ("ru_RU.UTF-8", "Поставлено в очередь контактов: 2", "2 создано"),
+        ("C.UTF-8", "2 contacts are queued", "2 created"),
+    ],
+)
+def test_a_terminal_is_answered_in_its_language(
+    destination: Destination, make_contacts: MakeContacts, monkeypatch: pytest.MonkeyPatch, locale: str, queued: str,
+    pushed: str,
+) -> None:  # fmt: skip
+    monkeypatch.setenv("LC_ALL", locale)
+    make_contacts(2)
+    key = destination.connection.key
+    assert queued in said("queue", key)[0]
+    assert pushed in said("push", key)[0]
+    assert json.loads(said("push", key, "--json")[0])["created"] == 0

@@ -3,10 +3,11 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils.formats import date_format
 from django.utils.timezone import localtime
+from django.utils.translation import gettext as _
 
 from syncjobs.alerts import telling
 from syncjobs.alerts.wording import sentence
-from syncjobs.console import REFUSED
+from syncjobs.console import REFUSED, spoken
 from syncjobs.models import Alert
 
 
@@ -20,12 +21,16 @@ class Command(BaseCommand):
         if options["test"]:
             self._test()
             return
+        with spoken():
+            self._list()
+
+    def _list(self) -> None:
         alerts = list(Alert.objects.filter(closed_at=None).select_related("connection"))
         for alert in alerts:
             since = date_format(localtime(alert.opened_at), "SHORT_DATETIME_FORMAT")
             self.stdout.write(f"{since}  {sentence(alert)}")
         if not alerts:
-            self.stdout.write("Nothing is wrong.")
+            self.stdout.write(_("Nothing is wrong."))
 
     def _test(self) -> None:
         names = telling.channels()

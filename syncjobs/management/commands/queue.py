@@ -3,9 +3,10 @@ from typing import Any
 
 import orjson
 from django.core.management.base import CommandError, CommandParser
+from django.utils.translation import gettext as _
 
 from syncjobs import services
-from syncjobs.console import REFUSED, SyncCommand
+from syncjobs.console import REFUSED, SyncCommand, spoken
 from syncjobs.enqueue import Filters
 from syncjobs.errors import Refused
 
@@ -29,4 +30,6 @@ class Command(SyncCommand):
         if options["json"]:
             self.stdout.write(orjson.dumps({"queued": queued, "duration_ms": duration}).decode())
         else:
-            self.stdout.write(f"{queued} contacts are queued for {connection.label}.")
+            with spoken():
+                text = _("%(n)d contacts are queued for %(crm)s.") % {"n": queued, "crm": connection}
+            self.stdout.write(text)
