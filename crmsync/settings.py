@@ -169,6 +169,8 @@ SYNC_DEFAULT_INTERVAL_MINUTES = env.int("SYNC_DEFAULT_INTERVAL_MINUTES", default
 # Of the clinic's route, where it is made by itself.
 SYNC_INTERVAL_MINUTES = env.int("SYNC_INTERVAL_MINUTES", default=2)
 SYNC_DEEP_TIMES = env.str("SYNC_DEEP_TIMES", default="08:00, 20:00")
+# What a process that died had sent may still be under way for so long: until then its records are let alone.
+SYNC_SETTLE_SECONDS = env.float("SYNC_SETTLE_SECONDS", default=10.0)
 SYNC_MAX_ATTEMPTS = env.int("SYNC_MAX_ATTEMPTS", default=5)
 HTTP_TIMEOUT = env.float("HTTP_TIMEOUT", default=30.0)
 TOKEN_REFRESH_INTERVAL = env.duration("TOKEN_REFRESH_INTERVAL", default=3600.0, least=60.0)

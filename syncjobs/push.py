@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from django.conf import settings
+
 from connectors import services as connections
 from connectors.core.base import Connector
 from connectors.core.errors import ApiError, ErrorKind
@@ -148,6 +150,7 @@ def push(
     has learnt what the next one would have to ask for again, and leaves the run `running`: call again with it to go on.
     """
     runs.reap(connection)
+    _let_settle(connection)
     run = run or runs.start(connection, RunKind.PUSH, trigger=trigger, total=queue.due_count(connection))
     totals = Totals()
     work = Push(connection, run, limit, seconds, progress, only)
@@ -165,6 +168,14 @@ def push(
         elif not work.more:
             runs.finish(run, RunStatus.FAILED if run.failed else RunStatus.DONE)
     return run
+
+
+def _let_settle(connection: Connection) -> None:
+    """Waits for what a process that died shortly before may still have under way."""
+    seconds = min(queue.seconds_to_settle(connection), settings.SYNC_SETTLE_SECONDS)
+    if seconds > 0:
+        log.info("push %s waits %.1f s for what a dead process had sent", connection.key, seconds)
+        time.sleep(seconds)
 
 
 def _carry_out(work: Push, totals: Totals) -> str | None:

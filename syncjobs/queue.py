@@ -12,8 +12,10 @@ from uuid import UUID
 
 import orjson
 from django.db import connection as database
+from django.db.models import Max
 from django.db.models.functions import Now
 
+from connectors.core.errors import ErrorKind
 from connectors.models import Connection
 from syncjobs import states
 from syncjobs.models import ContactSync, Run
@@ -114,6 +116,13 @@ def release(run: Run, *, seconds: float = 0.0, message: str = "", kind: str = ""
     with database.cursor() as cursor:
         cursor.execute(_RELEASE, {"run": run.pk, "seconds": seconds, "message": message, "kind": kind})
         return cursor.rowcount
+
+
+def seconds_to_settle(connection: Connection) -> float:
+    """How long until the last link that a dead run gave back is due; 0 when there is none."""
+    waiting = ContactSync.objects.filter(connection=connection, due_at__gt=Now(), error_kind=ErrorKind.UNKNOWN)
+    last = waiting.filter(sync_status=states.QUEUED.sync).aggregate(at=Max("due_at"), now=Max(Now()))
+    return (last["at"] - last["now"]).total_seconds() if last["at"] else 0.0
 
 
 def due_count(connection: Connection) -> int:

@@ -10,6 +10,7 @@ import contextlib
 from collections.abc import Iterator
 from datetime import timedelta
 
+from django.conf import settings
 from django.db import connection as database
 from django.db.models import F
 from django.utils import timezone
@@ -61,7 +62,11 @@ def is_alive(run_id: int) -> bool:
 
 
 def reap(connection: Connection | None = None) -> int:
-    """Gives back the links that dead runs had claimed, and closes those runs. Answers how many links."""
+    """Gives back the links that dead runs had claimed, and closes those runs. Answers how many links.
+
+    They are due again once what the dead process had sent has arrived or never will: looked up before that, a record
+    that is just being made would be made once more.
+    """
     runs = Run.objects.filter(status=RunStatus.RUNNING)
     if connection is not None:
         runs = runs.filter(connection=connection)
@@ -69,7 +74,8 @@ def reap(connection: Connection | None = None) -> int:
     for run in runs:
         if is_alive(run.pk):
             continue
-        released += queue.release(run, message=LOST_ANSWER, kind=ErrorKind.UNKNOWN)
+        settle = settings.SYNC_SETTLE_SECONDS
+        released += queue.release(run, seconds=settle, message=LOST_ANSWER, kind=ErrorKind.UNKNOWN)
         if run.heartbeat_at < timezone.now() - _PATIENCE:
             finish(run, RunStatus.STOPPED, ENDED_SILENTLY)
     return released

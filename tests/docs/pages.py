@@ -21,6 +21,7 @@ ORDER = (
     "mirror",
     "api",
     "operation",
+    "security",
     "troubleshooting",
     "connectors",
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -12,7 +13,8 @@ from connectors.core.types import CONTACTS
 from connectors.models import ConnectionState
 from contacts import services as contacts
 from contacts.models import Contact
-from syncjobs.models import ContactSync, RunItem, RunStatus, SyncSnapshot
+from syncjobs import queue, runs
+from syncjobs.models import ContactSync, RunItem, RunKind, RunStatus, SyncSnapshot
 from syncjobs.outcomes import BACKOFF_BASE_SECONDS
 from syncjobs.plan import NO_EMAIL
 from tests.engine.conftest import Destination
@@ -320,3 +322,28 @@ def test_urgent_links_go_first(destination: Destination, make_contacts: MakeCont
     destination.push(limit=1)
 
     assert destination.link(made[20]).sync_status == "Complete"
+
+
+def test_what_a_dead_process_had_sent_is_let_settle(
+    destination: Destination, make_contacts: MakeContacts, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it sent last may arrive after a look for it: neither the schedule nor a push by hand goes ahead of that."""
+    settings.SYNC_SETTLE_SECONDS = 7.0
+    make_contacts(3)
+    destination.queue_all()
+    dead = runs.start(destination.connection, RunKind.PUSH, trigger="test")
+    queue.claim(destination.connection, dead, 2)
+    waits: list[float] = []
+
+    def wait(seconds: float) -> None:
+        waits.append(seconds)
+        destination.let_time_pass()
+
+    monkeypatch.setattr("syncjobs.push.time.sleep", wait)
+    run = destination.push()
+
+    assert (run.created, len(destination.people())) == (3, 3)
+    assert waits == [pytest.approx(7.0, abs=1.0)]
+    destination.queue_all()
+    destination.push()
+    assert len(waits) == 1

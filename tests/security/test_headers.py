@@ -79,6 +79,7 @@ def ask(*command: str) -> str:
     public = os.environ | {
         "DJANGO_SETTINGS_MODULE": "crmsync.settings",
         "SITE_URL": "https://crm.example.com",
+        "TRUSTED_PROXIES": "1",
         "SECRET_KEY": "a-long-key-of-a-public-installation-0123456789-abcdefghijklmnop",
         "CREDENTIAL_KEYS": Fernet.generate_key().decode(),
         "CRMSYNC_IGNORE_DOTENV": "1",

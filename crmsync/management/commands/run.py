@@ -8,7 +8,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
 
-from crmsync import installation
+from crmsync import installation, static_files
 from crmsync.runner import RunError, Runner
 from syncjobs import demo
 
@@ -28,7 +28,7 @@ class Command(BaseCommand):
         try:
             runner.require_free_port()
             call_command("setup", stdout=self.stdout)
-            call_command("collectstatic", interactive=False, verbosity=0)
+            static_files.collect()
             login = installation.administrator_from_environment() or installation.one_time_administrator()
             connections.close_all()  # child processes connect for themselves
             runner.listen_to_signals()

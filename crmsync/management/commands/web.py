@@ -5,10 +5,9 @@ import sys
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
-from crmsync import installation
+from crmsync import installation, static_files
 from crmsync.runner import RunError, Runner, web_command
 
 
@@ -26,7 +25,7 @@ class Command(BaseCommand):
             Runner(options["host"], options["port"]).require_free_port()
         except RunError as error:
             raise CommandError(str(error), returncode=2) from error
-        call_command("collectstatic", interactive=False, verbosity=0)
+        static_files.collect()
         self.stdout.write(f"Address: http://{options['host']}:{options['port']}/admin/")
         self.stdout.flush()
         command = web_command(options["host"], options["port"], options["processes"])
