@@ -172,7 +172,7 @@ def push(
 
 def _let_settle(connection: Connection) -> None:
     """Waits for what a process that died shortly before may still have under way."""
-    seconds = min(queue.seconds_to_settle(connection), settings.SYNC_SETTLE_SECONDS)
+    seconds = min(queue.seconds_to_wait(connection, runs.LOST_ANSWER), settings.SYNC_SETTLE_SECONDS)
     if seconds > 0:
         log.info("push %s waits %.1f s for what a dead process had sent", connection.key, seconds)
         time.sleep(seconds)

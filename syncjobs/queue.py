@@ -15,7 +15,6 @@ from django.db import connection as database
 from django.db.models import Max
 from django.db.models.functions import Now
 
-from connectors.core.errors import ErrorKind
 from connectors.models import Connection
 from syncjobs import states
 from syncjobs.models import ContactSync, Run
@@ -118,9 +117,9 @@ def release(run: Run, *, seconds: float = 0.0, message: str = "", kind: str = ""
         return cursor.rowcount
 
 
-def seconds_to_settle(connection: Connection) -> float:
-    """How long until the last link that a dead run gave back is due; 0 when there is none."""
-    waiting = ContactSync.objects.filter(connection=connection, due_at__gt=Now(), error_kind=ErrorKind.UNKNOWN)
+def seconds_to_wait(connection: Connection, message: str) -> float:
+    """How long until the last link that was given back with this message is due; 0 when there is none."""
+    waiting = ContactSync.objects.filter(connection=connection, due_at__gt=Now(), processing_error=message)
     last = waiting.filter(sync_status=states.QUEUED.sync).aggregate(at=Max("due_at"), now=Max(Now()))
     return (last["at"] - last["now"]).total_seconds() if last["at"] else 0.0
 
