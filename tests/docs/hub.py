@@ -114,6 +114,8 @@ def _hub(folder: Path, name: str) -> Hub:
         "ALLOW_PRIVATE_HOSTS": "127.0.0.1",
         "WORKERS": "1",
         "LOG_FORMAT": "text",
+        # After its first run the clinic's route leaves the stage to the commands.
+        "SYNC_INTERVAL_MINUTES": "1440",
         "HUB": f"http://127.0.0.1:{free_port()}",
     }
     return Hub(checkout, environment | {"SITE_URL": environment["HUB"]})
